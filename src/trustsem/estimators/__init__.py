@@ -1,0 +1,65 @@
+"""How model and data are matched: one file per estimator, found by its name.
+
+An estimator module exposes ``ESTIMATOR``, an object that satisfies :class:`Estimator`. Adding one is adding a file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Protocol, cast
+
+from trustsem.data.sample import Sample
+from trustsem.errors import OptionError, closest
+from trustsem.model.problem import Problem
+from trustsem.model.ram import Model
+
+__all__ = ["Estimator", "available", "find"]
+
+
+class Estimator(Protocol):
+    """What the rest of the library may ask of an estimator. It holds options only.
+
+    Attributes
+    ----------
+    name : str
+        As users write it.
+    has_likelihood : bool
+        Whether the discrepancy is that of a likelihood (log-likelihood, AIC and BIC exist).
+    chisq_is_asymptotic : bool
+        Whether the statistic is asymptotically chi-square under normality, so that it has a p-value.
+    fixed_x : bool
+        Whether exogenous covariates are fixed unless the user says otherwise.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def has_likelihood(self) -> bool: ...
+    @property
+    def chisq_is_asymptotic(self) -> bool: ...
+    @property
+    def fixed_x(self) -> bool: ...
+
+    def prepare(self, model: Model, sample: Sample, likelihood: str) -> Problem:
+        """Match `model` to `sample`: the moments with the estimator's divisor, in the model's order."""
+        ...
+
+
+def available() -> tuple[str, ...]:
+    """Return the names of all estimators, in upper case."""
+    return tuple(sorted(module.name.upper() for module in pkgutil.iter_modules(__path__)))
+
+
+def find(name: str) -> Estimator:
+    """Return the estimator called `name`, in any case.
+
+    Raises
+    ------
+    OptionError
+        If there is none.
+    """
+    if not isinstance(name, str) or name.upper() not in available():
+        near = closest(str(name).upper(), available())
+        raise OptionError(f"Unknown estimator={name!r}. Available are {', '.join(available())}.{near}")
+    return cast(Estimator, importlib.import_module(f"{__name__}.{name.lower()}").ESTIMATOR)

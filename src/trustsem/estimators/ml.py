@@ -1,0 +1,45 @@
+"""Normal-theory maximum likelihood (Joereskog 1969, doi 10.1007/BF02289343; with means Bentler & Yuan 1999).
+
+``F = log|Sigma| + tr(S Sigma^-1) - log|S| - p + (xbar - mu)' Sigma^-1 (xbar - mu)``
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trustsem.data.sample import Sample
+from trustsem.model.problem import Problem, block_moments, fill_borrowed, lay_out, sample_order
+from trustsem.model.ram import Model
+
+__all__ = ["ESTIMATOR", "MaximumLikelihood"]
+
+
+@dataclass(frozen=True)
+class MaximumLikelihood:
+    """Maximum likelihood: ``likelihood="normal"`` divides moments by N and multiplies F by N, ``"wishart"`` uses N - 1 for both.
+
+    Blocks are weighted by their numbers of observations in either case.
+    """
+
+    name: str = "ML"
+    has_likelihood: bool = True
+    chisq_is_asymptotic: bool = True
+    fixed_x: bool = True
+
+    def prepare(self, model: Model, sample: Sample, likelihood: str) -> Problem:
+        """Match `model` to the moments of `sample`."""
+        normal = likelihood == "normal"
+        blocks = tuple(
+            block_moments(block.n, block.mean if model.has_means else None, block.cov, order, divide_by_n=normal)
+            for block, order in zip(sample.blocks, sample_order(model, sample), strict=True)
+        )
+        multiplier = np.array([float(block.n if normal else block.n - 1) for block in blocks])
+        constant = np.array([-np.linalg.slogdet(block.cov)[1] - block.cov.shape[0] for block in blocks])
+        share = np.array([float(block.n) for block in blocks])
+        moments = lay_out(0, blocks, share / share.sum(), None, constant)
+        return Problem(model, fill_borrowed(model, blocks), moments, blocks, multiplier)
+
+
+ESTIMATOR = MaximumLikelihood()

@@ -1,0 +1,140 @@
+"""A model compiled once, to be fitted many times."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trustsem.data.frames import sample_from_frame
+from trustsem.data.sample import BlockSample, Sample
+from trustsem.data.summary import sample_from_moments
+from trustsem.errors import DataError, OptionError, TrustsemWarning, closest
+from trustsem.estimators import find
+from trustsem.fitting.fit import Fit
+from trustsem.fitting.search import SearchOptions, search
+from trustsem.kernels.structure import Reals
+from trustsem.model.ram import Model
+from trustsem.model.starts import StartPlan, plan_start
+from trustsem.options import FitOptions
+
+__all__ = ["Fitter", "make_fitter"]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitter:
+    """Fits one compiled model to as many samples as you like; holds options only, so it may be shared between threads.
+
+    Attributes
+    ----------
+    model : Model
+    options : FitOptions
+    search_options : SearchOptions
+    start : dict or None
+        Starting values by parameter name, used instead of the computed ones.
+    """
+
+    model: Model
+    options: FitOptions
+    plan: StartPlan
+    search_options: SearchOptions = SearchOptions()
+    start: Mapping[str, float] | None = None
+
+    @property
+    def observed(self) -> tuple[str, ...]:
+        """The observed variables, in the order that arrays given to :meth:`fit` must have."""
+        return tuple(dict.fromkeys(name for block in self.model.blocks for name in block.observed))
+
+    def fit(self, data: Any) -> Fit:
+        """Fit to one sample.
+
+        Parameters
+        ----------
+        data : Sample, data frame, mapping or (n, p) array
+            The columns of an array are in the order of :attr:`observed`; an array is for one group.
+
+        Returns
+        -------
+        Fit
+            Warnings are recorded on it, not issued.
+        """
+        return self.fit_sample(self._as_sample(data))
+
+    __call__ = fit
+
+    def fit_moments(self, cov: Any, nobs: Any, mean: Any = None) -> Fit:
+        """Fit to summary statistics: unbiased covariances, number of observations and, if the model has means, means.
+
+        Arrays are in the order of :attr:`observed`.
+        """
+        names = None if hasattr(cov, "columns") or not isinstance(cov, np.ndarray) else self.observed
+        return self.fit_sample(sample_from_moments(cov, nobs, mean, names))
+
+    def fit_sample(self, sample: Sample, notices: tuple[TrustsemWarning, ...] = ()) -> Fit:
+        """Fit to a sample that has the model's variables and groups."""
+        self._check(sample)
+        problem = find(self.options.estimator).prepare(self.model, sample, self.options.likelihood)
+        start = None if self.start is None else _named_start(self.model, self.start)
+        estimate = search(problem, self.plan, self.search_options, start)
+        found = sample.notices + notices
+        if sample.nobs < self.model.n_theta:
+            found += (TrustsemWarning("TS-DATA-04", f"{sample.nobs} observations for {self.model.n_theta} parameters."),)
+        return Fit(self.model, sample, problem, estimate, self.options, found)
+
+    def _as_sample(self, data: Any) -> Sample:
+        if isinstance(data, Sample):
+            return data
+        if isinstance(data, np.ndarray):
+            return _sample_from_array(data, self.observed)
+        return sample_from_frame(data, self.observed)
+
+    def _check(self, sample: Sample) -> None:
+        groups = self.model.table.n_groups
+        if len(sample.blocks) != groups:
+            raise DataError(f"The model has {groups} group(s), the sample {len(sample.blocks)}. Compile the model with like= a sample of the same groups.")
+        absent = [name for name in self.observed if name not in sample.names]
+        if absent:
+            raise DataError(f"The sample lacks {', '.join(absent)}.{closest(absent[0], sample.names)}")
+        if self.model.has_means and any(block.mean is None for block in sample.blocks):
+            raise DataError("The model has a mean structure, but the sample has no means. Give sample_mean=, or set meanstructure=False.")
+
+
+def make_fitter(model: Model, options: FitOptions, start: Mapping[str, float] | None = None) -> Fitter:
+    """Return the fitter of a compiled model."""
+    if start is not None:
+        _named_start(model, start)
+    return Fitter(model, options, plan_start(model), SearchOptions(), start)
+
+
+def _named_start(model: Model, start: Mapping[str, float]) -> Reals:
+    """Turn starting values by name into theta; parameters that are not named start at NaN, which the search replaces."""
+    names = model.table.parameter_names()
+    theta = np.full(model.n_theta, np.nan)
+    rows = dict(zip(names, model.free_rows, strict=True))
+    for name, value in start.items():
+        if name not in rows:
+            raise OptionError(f"start= names {name!r}, which is no free parameter.{closest(name, names)}")
+        parameter = model.theta_of_row[rows[name]]
+        if parameter >= 0:
+            theta[parameter] = float(value)
+    return theta
+
+
+def _sample_from_array(data: np.ndarray, names: tuple[str, ...]) -> Sample:
+    if data.ndim != 2 or data.shape[1] != len(names):
+        raise DataError(f"data has shape {data.shape}, but the model's observed variables are {len(names)} columns: {', '.join(names)}.")
+    return sample_from_frame(dict(zip(names, np.asarray(data, dtype=np.float64).T, strict=True)), names)
+
+
+def issue(found: tuple[TrustsemWarning, ...], stacklevel: int) -> None:
+    """Issue recorded warnings as Python warnings, so that nobody misses them."""
+    for warning in found:
+        warnings.warn(warning, stacklevel=stacklevel + 1)
+
+
+def pooled(blocks: tuple[BlockSample, ...]) -> int:
+    """Return the number of observations in `blocks`."""
+    return sum(block.n for block in blocks)

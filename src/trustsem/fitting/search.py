@@ -1,0 +1,211 @@
+"""Searching for the estimate: Fisher scoring, then a quasi-Newton fallback, then perturbed restarts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trustsem.fitting.constrained import solve_constrained
+from trustsem.kernels.scoring import CONVERGED, ITERATION_LIMIT, STALLED, scoring
+from trustsem.kernels.structure import Reals
+from trustsem.model.problem import Problem, derivatives, value
+from trustsem.model.starts import StartPlan, plain_start, start_values
+
+__all__ = ["Estimate", "SearchOptions", "search"]
+
+_REASONS = {
+    CONVERGED: "converged",
+    ITERATION_LIMIT: "The search reached its iteration limit before the gradient vanished.",
+    STALLED: "The search stalled: no step lowered the discrepancy although the gradient is not zero.",
+}
+_NO_START = "No admissible starting point was found: the implied covariance matrix is not positive definite at any of them."
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """When the search stops.
+
+    Attributes
+    ----------
+    limit : int
+        Iterations of each scoring run.
+    tolerance : float
+        Largest Newton decrement ``g' H^-1 g`` at convergence (twice the distance of the discrepancy from its minimum).
+    restarts : int
+        Perturbed starts that are tried when all else fails.
+    """
+
+    limit: int = 500
+    tolerance: float = 1e-18
+    restarts: int = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Where the search ended.
+
+    Attributes
+    ----------
+    theta : (K,) float
+    discrepancy : float
+        Infinite if no start was admissible.
+    converged : bool
+    reason : str
+        ``"converged"``, or why not.
+    iterations : int
+        In all runs together.
+    decrement : float
+        Newton decrement at theta (the scale-free measure of the gradient).
+    binding : (a, K) float
+        Derivatives of the nonlinear equalities and of the active inequalities and bounds at theta, which standard errors respect.
+    n_equalities : int
+        How many of the first rows of `binding` are equalities (they add degrees of freedom; active inequalities do not).
+    """
+
+    theta: Reals
+    discrepancy: float
+    converged: bool
+    reason: str
+    iterations: int
+    decrement: float
+    binding: Reals
+    n_equalities: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    x: Reals
+    discrepancy: float
+    iterations: int
+    status: int
+    decrement: float
+
+
+def search(problem: Problem, plan: StartPlan, options: SearchOptions, start: Reals | None = None) -> Estimate:
+    """Minimise the discrepancy of `problem`.
+
+    Parameters
+    ----------
+    problem : Problem
+    plan : StartPlan
+        Where starting values come from.
+    options : SearchOptions
+    start : (K,) float, optional
+        Used first instead of the computed start.
+
+    Returns
+    -------
+    Estimate
+        Not converging is a result with a reason, not an error.
+    """
+    relations = problem.model.relations
+    bounded = bool(np.isfinite(problem.model.lower).any() or np.isfinite(problem.model.upper).any())
+    first = start_values(problem.model, plan, problem.blocks) if start is None else start
+    if relations.equalities or relations.inequalities or (relations.basis is not None and bounded):
+        return _search_constrained(problem, first, options)
+    runs = [_score(problem, _to_free(problem, first), options)]
+    if runs[-1].status != CONVERGED:
+        runs.append(_score(problem, _to_free(problem, plain_start(problem.model, problem.blocks)), options))
+    if runs[-1].status != CONVERGED:
+        runs.append(_score(problem, _quasi_newton(problem, _best(runs).x), options))
+    rng = np.random.default_rng(0)
+    for _ in range(options.restarts):
+        if any(run.status == CONVERGED for run in runs):
+            break
+        runs.append(_score(problem, _perturbed(problem, runs, rng), options))
+    return _conclude(problem, runs)
+
+
+def _best(runs: list[_Run]) -> _Run:
+    return min(runs, key=lambda run: (run.status != CONVERGED, run.discrepancy))
+
+
+def _conclude(problem: Problem, runs: list[_Run]) -> Estimate:
+    best = _best(runs)
+    theta = _to_theta(problem, best.x)
+    model = problem.model
+    held = np.flatnonzero((theta <= model.lower) | (theta >= model.upper))
+    binding = np.eye(model.n_theta)[held]
+    reason = _REASONS.get(best.status, _NO_START)
+    iterations = sum(run.iterations for run in runs)
+    return Estimate(theta, best.discrepancy, best.status == CONVERGED, reason, iterations, best.decrement, binding, 0)
+
+
+def _to_free(problem: Problem, theta: Reals) -> Reals:
+    relations = problem.model.relations
+    if relations.basis is None or relations.origin is None:
+        return theta
+    return np.asarray(relations.basis.T @ (theta - relations.origin))
+
+
+def _to_theta(problem: Problem, x: Reals) -> Reals:
+    relations = problem.model.relations
+    if relations.basis is None or relations.origin is None:
+        return x
+    return np.asarray(relations.basis @ x + relations.origin)
+
+
+def _score(problem: Problem, x: Reals, options: SearchOptions) -> _Run:
+    model = problem.model
+    mapped = model.relations.basis is not None
+    if model.relations.basis is not None and model.relations.origin is not None:
+        basis, origin = model.relations.basis, model.relations.origin
+        lower, upper = np.full(x.size, -np.inf), np.full(x.size, np.inf)
+    else:
+        basis, origin = np.empty((0, 0)), np.empty(0)
+        lower, upper = model.lower, model.upper
+    return _Run(*scoring(problem.structure, problem.moments, x, basis, origin, mapped, lower, upper, options.limit, options.tolerance))
+
+
+def _quasi_newton(problem: Problem, x: Reals) -> Reals:
+    """Return the best point of a bounded quasi-Newton search in parameters scaled by the expected Hessian."""
+    from scipy.optimize import minimize
+
+    theta = _to_theta(problem, x)
+    height, _, hessian = derivatives(problem, theta)
+    if not np.isfinite(height):
+        return x
+    basis = problem.model.relations.basis
+    diagonal = np.diag(hessian) if basis is None else np.einsum("ki,kl,li->i", basis, hessian, basis)
+    scale = 1.0 / np.sqrt(np.maximum(diagonal, 1e-12 * max(float(diagonal.max()), 1e-300)))
+
+    def objective(z: Reals) -> tuple[float, Reals]:
+        height, gradient, _ = derivatives(problem, _to_theta(problem, z * scale))
+        if not np.isfinite(height):
+            return 1e10, np.zeros(z.size)
+        return height, (gradient if basis is None else basis.T @ gradient) * scale
+
+    bounds = None if basis is not None else list(zip(problem.model.lower / scale, problem.model.upper / scale, strict=True))
+    found = minimize(objective, x / scale, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 2000, "maxcor": 30, "ftol": 1e-15})
+    return np.asarray(found.x * scale)
+
+
+def _perturbed(problem: Problem, runs: list[_Run], rng: np.random.Generator) -> Reals:
+    """Return the best point so far with a tenth or so of each parameter's size added at random, or the plain start if that is not admissible."""
+    best = _best(runs).x
+    for _ in range(20):
+        trial = best * (1.0 + 0.2 * rng.standard_normal(best.size)) + 0.05 * rng.standard_normal(best.size)
+        if np.isfinite(value(problem, _to_theta(problem, trial))):
+            return trial
+    return _to_free(problem, plain_start(problem.model, problem.blocks))
+
+
+def _search_constrained(problem: Problem, start: Reals, options: SearchOptions) -> Estimate:
+    solutions = []
+    rng = np.random.default_rng(0)
+    plain = plain_start(problem.model, problem.blocks)
+    for attempt in range(2 + options.restarts):
+        point = start if attempt == 0 else plain * (1.0 + 0.1 * (attempt - 1) * rng.standard_normal(plain.size))
+        if not np.isfinite(value(problem, point)):
+            continue
+        solutions.append(solve_constrained(problem, point, options.limit, options.tolerance))
+        if solutions[-1].converged:
+            break
+    if not solutions:
+        empty = np.empty((0, start.size))
+        return Estimate(start, np.inf, False, _NO_START, 0, np.inf, empty, 0)
+    best = min(solutions, key=lambda solution: (not solution.converged, solution.discrepancy))
+    reason = "converged" if best.converged else "The search did not find a point where the constraints hold and the discrepancy cannot be lowered."
+    iterations = sum(solution.iterations for solution in solutions)
+    return Estimate(best.theta, best.discrepancy, best.converged, reason, iterations, best.decrement, best.binding, best.n_equalities)

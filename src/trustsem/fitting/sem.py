@@ -1,0 +1,288 @@
+"""The entry points: text and data in, a fit out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any, Protocol, runtime_checkable
+
+from trustsem.data.columns import open_table
+from trustsem.data.frames import sample_from_frame
+from trustsem.data.groups import read_grouping
+from trustsem.data.sample import Sample
+from trustsem.data.summary import sample_from_moments
+from trustsem.errors import DataError, OptionError, closest
+from trustsem.estimators import find
+from trustsem.fitting.fit import Fit, check_counting_rule
+from trustsem.fitting.fitter import Fitter, issue, make_fitter
+from trustsem.model.ram import Model, compile_model
+from trustsem.options import FitOptions, refuse_later
+from trustsem.spec.build import build_table
+from trustsem.spec.defaults import Defaults, defaults_for
+from trustsem.spec.table import ParameterTable
+
+__all__ = ["cfa", "compile", "growth", "lavaan", "sem"]
+
+
+@runtime_checkable
+class HasModel(Protocol):
+    """Anything that states a model as a parameter table (a theory of change)."""
+
+    def model(self) -> ParameterTable:
+        """Return the parameter table."""
+        ...
+
+
+ModelLike = str | ParameterTable | HasModel
+
+_DEFAULT_FIELDS = tuple(field.name for field in fields(Defaults))
+_FIT_FIELDS = ("likelihood", "information", "se", "test", "missing", "engine")
+_DATA_FIELDS = ("group", "group_label", "sample_cov", "sample_mean", "sample_nobs")
+_TABLE_FIELDS = ("group_equal", "group_partial", "constraints")
+_LATER_FIELDS = ("ordered", "cluster", "sampling_weights", "bootstrap", "parameterization", "conditional_x", "effect_coding")
+_KNOWN = (*_DEFAULT_FIELDS, *_FIT_FIELDS, *_DATA_FIELDS, *_TABLE_FIELDS, *_LATER_FIELDS, "estimator", "start", "bounds")
+
+
+def sem(
+    model: ModelLike,
+    data: Any = None,
+    *,
+    estimator: str = "ML",
+    missing: str = "listwise",
+    ordered: Any = None,
+    group: str | None = None,
+    group_equal: Sequence[str] | str = (),
+    group_partial: Sequence[str] | str = (),
+    cluster: str | None = None,
+    sampling_weights: str | None = None,
+    sample_cov: Any = None,
+    sample_mean: Any = None,
+    sample_nobs: Any = None,
+    meanstructure: bool | None = None,
+    std_lv: bool = False,
+    orthogonal: bool = False,
+    fixed_x: bool | None = None,
+    likelihood: str = "normal",
+    information: str | None = None,
+    se: str | None = None,
+    test: str | None = None,
+    bootstrap: int | None = None,
+    parameterization: str = "delta",
+    start: Mapping[str, float] | Fit | None = None,
+    bounds: str | None = None,
+    engine: str = "trustsem",
+    **options: Any,
+) -> Fit:
+    """Fit a structural equation model.
+
+    Parameters
+    ----------
+    model : str, ParameterTable or Theory
+        lavaan model syntax, a parameter table, or a theory of change.
+    data : data frame or mapping, optional
+        Rows of observations (pandas, polars, or name to array). Only the model's variables are read.
+    estimator : {"ML", "GLS", "ULS"}
+        Discrepancy to be minimised.
+    missing : {"listwise"}
+        Rows with missing values are dropped, and recorded.
+    ordered, cluster, sampling_weights, bootstrap, parameterization
+        Known to lavaan users, not available yet: anything but the default is refused.
+    group : str, optional
+        Grouping variable. Every group gets its own parameters unless labels or `group_equal` say otherwise.
+    group_equal, group_partial : str or sequence of str
+        Kinds of parameters held equal over groups, and exceptions from that.
+    sample_cov, sample_mean, sample_nobs : optional
+        Summary statistics instead of data: unbiased covariances, means, number of observations; dict by group label or list for groups.
+    meanstructure : bool, optional
+        Model the means. By default if the model mentions an intercept or there are groups.
+    std_lv : bool
+        Fix the variances of latent variables to 1 instead of their first loadings.
+    orthogonal : bool
+        Fix the covariances of exogenous latent variables to 0.
+    fixed_x : bool, optional
+        Treat exogenous observed covariates as fixed. By default for ML; not for GLS and ULS, as in lavaan.
+    likelihood : {"normal", "wishart"}
+        Divisor N or N - 1 (ML).
+    information : {"expected", "observed"}, optional
+        Information matrix behind the standard errors; expected by default.
+    se, test : {"standard", "none"}, optional
+        Standard errors and test statistic.
+    start : mapping or Fit, optional
+        Starting values by parameter name, or another fit's estimates.
+    bounds : {None, "pos_var"}
+        Keep estimated variances from being negative.
+    engine : {"trustsem", "semopy"}
+        ``"semopy"`` takes point estimates from semopy, for comparison; complete continuous data, one group.
+    **options
+        lavaan's other options under their snake_case names (``auto_var``, ``int_ov_free``, ``group_label``, ...).
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    ModelSyntaxError, ModelError, IdentificationError
+        If the model cannot be read, means nothing, or has more parameters than moments.
+    DataError
+        If the data cannot be analysed.
+    OptionError, NotAvailableError
+        For an unknown option or value, and for one that is known but not available.
+
+    Warns
+    -----
+    TrustsemWarning
+        With a code; the same warnings are in ``fit.warnings``.
+    """
+    given = {name: value for name, value in locals().items() if name not in ("model", "data", "options")}
+    return _run("sem", model, data, given | options)
+
+
+def cfa(model: ModelLike, data: Any = None, **options: Any) -> Fit:
+    """Fit a confirmatory factor analysis model; options as for :func:`sem`."""
+    return _run("cfa", model, data, options)
+
+
+def growth(model: ModelLike, data: Any = None, **options: Any) -> Fit:
+    """Fit a growth curve model: intercepts of observed variables are 0 and latent means free; options as for :func:`sem`."""
+    return _run("growth", model, data, options)
+
+
+def lavaan(model: ModelLike, data: Any = None, **options: Any) -> Fit:
+    """Fit a model with no automatic defaults: only what the text says is a parameter; options as for :func:`sem`."""
+    return _run("lavaan", model, data, options)
+
+
+def compile(model: ModelLike, like: Any = None, *, function: str = "sem", **options: Any) -> Fitter:
+    """Compile a model once, to fit it to many samples.
+
+    Parameters
+    ----------
+    model : str, ParameterTable or Theory
+    like : Sample or data frame, optional
+        A sample of the kind that will be fitted; needed only for its groups.
+    function : {"sem", "cfa", "growth", "lavaan"}
+        Whose defaults to apply.
+    **options
+        As for :func:`sem`, without data.
+
+    Returns
+    -------
+    Fitter
+    """
+    settings = _checked(options)
+    if isinstance(like, Sample):
+        n_groups = len(like.blocks)
+    else:
+        n_groups = len(_group_labels(like, settings)) if like is not None else 1
+    return _fitter(function, model, settings, n_groups)
+
+
+def _run(function: str, model: ModelLike, data: Any, options: Mapping[str, Any]) -> Fit:
+    settings = _checked(options)
+    labels = _group_labels(data, settings)
+    fitter = _fitter(function, model, settings, len(labels))
+    sample = _sample(fitter, data, settings, labels)
+    if settings.get("engine") == "semopy":
+        from trustsem.fitting.semopy_engine import fit_with_semopy
+
+        fit = fit_with_semopy(fitter, sample)
+    else:
+        fit = fitter.fit_sample(sample)
+    issue(fit.warnings, stacklevel=3)
+    return fit
+
+
+def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse unknown options; return those that were given a value."""
+    for name in options:
+        if name not in _KNOWN:
+            raise OptionError(f"Unknown option {name}=.{closest(name, _KNOWN)} See `help(trustsem.sem)` for all of them.")
+    refuse_later(options)
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _fitter(function: str, model: ModelLike, settings: Mapping[str, Any], n_groups: int) -> Fitter:
+    estimator = find(settings.get("estimator", "ML"))
+    choices = {name: settings[name] for name in _FIT_FIELDS if name in settings}
+    options = FitOptions(estimator=estimator.name, **choices)
+    table = _table(function, model, settings, n_groups, estimator.fixed_x)
+    compiled = compile_model(_bounded(table, settings.get("bounds")))
+    check_counting_rule(compiled)
+    return make_fitter(compiled, options, _start(settings.get("start")))
+
+
+def _table(function: str, model: ModelLike, settings: Mapping[str, Any], n_groups: int, fixed_x: bool) -> ParameterTable:
+    defaults = replace(defaults_for(function), fixed_x=fixed_x)
+    given = {name: settings[name] for name in _DEFAULT_FIELDS if name in settings}
+    if isinstance(model, HasModel):
+        model = model.model()
+    if not isinstance(model, str | ParameterTable):
+        raise OptionError(f"model= must be model syntax, a ParameterTable or a Theory, not {type(model).__name__!r}.")
+    if isinstance(model, str) and settings.get("constraints"):
+        model = f"{model}\n{settings['constraints']}"
+    return build_table(
+        model,
+        replace(defaults, **given),
+        n_groups=n_groups,
+        group_equal=_words(settings.get("group_equal", ())),
+        group_partial=_words(settings.get("group_partial", ())),
+    )
+
+
+def _words(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _bounded(table: ParameterTable, bounds: str | None) -> ParameterTable:
+    """Return the table with estimated variances bounded below by 0 if `bounds` is ``"pos_var"``."""
+    if bounds is None or bounds == "none":
+        return table
+    if str(bounds).replace(".", "_") != "pos_var":
+        raise OptionError(f"Unknown bounds={bounds!r}. Allowed are None and 'pos_var'; single bounds are written `lower(0)*x` in the model.")
+    rows = (row._replace(lower=max(row.lower, 0.0)) if row.free and row.op == "~~" and row.lhs == row.rhs else row for row in table.rows)
+    return replace(table, rows=tuple(rows))
+
+
+def _start(start: Mapping[str, float] | Fit | None) -> Mapping[str, float] | None:
+    if start is None or isinstance(start, Mapping):
+        return start
+    if isinstance(start, Fit):
+        return {str(name): float(value) for name, value in start.coef().items()}
+    raise OptionError(f"start= must be a mapping of parameter names to values, or a Fit, not {type(start).__name__!r}.")
+
+
+def _group_labels(data: Any, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the labels of the groups, one empty label if there are none."""
+    wanted = settings.get("group_label")
+    if data is None:
+        cov = settings.get("sample_cov")
+        if isinstance(cov, Mapping):
+            return tuple(str(label) for label in (wanted or cov))
+        if isinstance(cov, list | tuple) and len(cov) and hasattr(cov[0], "shape"):
+            return tuple(str(label) for label in (wanted or range(1, len(cov) + 1)))
+        return ("",)
+    group = settings.get("group")
+    if group is None:
+        return ("",)
+    return read_grouping(open_table(data, [group]).values(group), group, wanted).labels
+
+
+def _sample(fitter: Fitter, data: Any, settings: Mapping[str, Any], labels: tuple[str, ...]) -> Sample:
+    if (data is None) == ("sample_cov" not in settings):
+        raise DataError("Give either data= or sample_cov= (with sample_nobs=), not both and not neither.")
+    if data is not None:
+        return sample_from_frame(
+            data, fitter.observed, group=settings.get("group"), missing=fitter.options.missing, group_label=settings.get("group_label")
+        )
+    names = fitter.observed
+    cov = settings["sample_cov"]
+    has_names = hasattr(cov, "columns") or isinstance(cov, Mapping) or (len(labels) > 1 and hasattr(cov[0], "columns"))
+    return sample_from_moments(cov, settings.get("sample_nobs"), settings.get("sample_mean"), names, settings.get("group_label")) if has_names else (
+        sample_from_moments(cov, settings.get("sample_nobs"), settings.get("sample_mean"), names)
+    )
+
+
+def model_of(model: ModelLike, **options: Any) -> Model:
+    """Return the compiled model of text, table or theory under the defaults of :func:`sem`."""
+    return compile(model, **options).model

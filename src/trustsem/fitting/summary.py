@@ -1,0 +1,328 @@
+"""The printed summary of a fit, in lavaan's order and layout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from trustsem.display import escape, heading, html_banner, number, pad_left, pad_right, pair, text_table, text_width, wrap
+from trustsem.fitting.serialise import installed_version, to_html, to_json
+from trustsem.fitting.tables import row_values
+from trustsem.spec.expressions import compile_expression
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from trustsem.fitting.fit import Fit
+
+__all__ = ["Summary", "summarise", "to_html", "to_json"]
+
+_NAME_WIDTH, _COLUMN_WIDTH = 18, 9
+_SHOWN_INDICES = 25
+_COLUMNS = {
+    "est": "Estimate",
+    "se": "Std.Err",
+    "z": "z-value",
+    "pvalue": "P(>|z|)",
+    "ci_lower": "ci.lower",
+    "ci_upper": "ci.upper",
+    "std_lv": "Std.lv",
+    "std_all": "Std.all",
+}
+_SECTIONS = ("Latent Variables", "Regressions", "Covariances", "Intercepts", "Variances")
+_SECTION_OF = {"=~": "Latent Variables", "~": "Regressions", "~1": "Intercepts"}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A summary that prints itself, at the prompt, with ``print`` and in a notebook.
+
+    Attributes
+    ----------
+    text : str
+    alerts : tuple of str
+        What the reader has to know before the numbers; part of `text` as well.
+    """
+
+    text: str
+    alerts: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        banner = html_banner(self.alerts) if self.alerts else ""
+        return f'{banner}<pre style="line-height:1.25;color:inherit;background:transparent;">{escape(self.text)}</pre>'
+
+
+class _Line(NamedTuple):
+    """One line of a table of parameters; `cells` are blank where there is nothing to print."""
+
+    name: str
+    label: str
+    cells: tuple[str, ...]
+
+
+def summarise(fit: Fit, *, fit_measures: bool, standardized: bool, rsquare: bool, ci: bool, modindices: bool) -> Summary:
+    """Return the summary of `fit`; see :meth:`Fit.summary`.
+
+    Parameters
+    ----------
+    fit : Fit
+    fit_measures : bool
+        Add baseline model, incremental measures, likelihood, RMSEA and SRMR.
+    standardized : bool
+        Add columns ``Std.lv`` and ``Std.all``.
+    rsquare : bool
+        Add the explained variances.
+    ci : bool
+        Add 95 % confidence intervals.
+    modindices : bool
+        Add the largest modification indices.
+
+    Returns
+    -------
+    Summary
+    """
+    parts = [_header(fit), _alerts(fit), _setting(fit), _model_test(fit)]
+    if fit_measures:
+        parts += _measure_sections(fit)
+    parts += [_estimates_header(fit), *_estimate_sections(fit, standardized=standardized, rsquare=rsquare, ci=ci), _constraints(fit)]
+    if modindices:
+        parts.append(_modification(fit))
+    parts.append(wrap("Conventions: " + ", ".join(f"{name}={value}" for name, value in fit.options.conventions().items()) + "."))
+    text = "\n\n".join("\n".join(part) for part in parts if part)
+    return Summary(text + "\n", tuple(str(warning) for warning in fit.warnings))
+
+
+# The head: what was done, to what
+
+
+def _header(fit: Fit) -> list[str]:
+    iterations = fit.estimate.iterations
+    after = f"after {iterations} iteration{'' if iterations == 1 else 's'}"
+    ended = "ended normally" if fit.converged else "did NOT end normally"
+    lines = [f"trustsem {installed_version('trustsem')} {ended} {after}"]
+    return lines if fit.converged else [*lines, *wrap(fit.reason, indent="  ")]
+
+
+def _alerts(fit: Fit) -> list[str]:
+    lines: list[str] = []
+    for warning in fit.warnings:
+        lines += wrap(f"** WARNING {warning.code} ** {warning.detail}")
+        lines += wrap(warning.remedy, indent="   ")
+    return lines
+
+
+def _setting(fit: Fit) -> list[str]:
+    model = fit.model
+    free = int(np.sum(model.theta_of_row >= 0))
+    method = "SLSQP" if model.relations.equalities or model.relations.inequalities else "SCORING"
+    lines = [
+        pair("Estimator", fit.options.estimator),
+        pair("Optimization method", method if fit.options.engine == "trustsem" else fit.options.engine.upper()),
+        pair("Number of model parameters", str(free)),
+    ]
+    if free > fit.npar:
+        lines.append(pair("Number of equality constraints", str(free - fit.npar)))
+    if model.relations.inequalities:
+        lines.append(pair("Number of inequality constraints", str(len(model.relations.inequalities))))
+    return [*lines, "", *_observations(fit)]
+
+
+def _observations(fit: Fit) -> list[str]:
+    sample = fit.sample
+    lost = sample.n_dropped > 0
+    if len(sample.blocks) == 1:
+        if not lost:
+            return [pair("Number of observations", str(sample.nobs))]
+        return [pair("", "Used", "Total"), pair("Number of observations", str(sample.nobs), str(sample.nobs + sample.n_dropped))]
+    label = "Number of observations per group:"
+    lines = [pair(label, "Used", "Total") if lost else f"  {label}"]
+    for block in sample.blocks:
+        dropped = sum(record.count for record in sample.dropped if record.block == block.label)
+        counts = (str(block.n), str(block.n + dropped)) if lost else (str(block.n),)
+        lines.append(pair(block.label, *counts, indent=4))
+    elsewhere = sum(record.count for record in sample.dropped if record.block not in sample.group_labels)
+    return [*lines, pair("Rows in no group", "0", str(elsewhere), indent=4)] if elsewhere else lines
+
+
+# Fit measures
+
+
+def _probability(value: float) -> str:
+    return number(value) or "NA"
+
+
+def _model_test(fit: Fit) -> list[str]:
+    if fit.options.test == "none" or not fit.converged:
+        return []
+    measures = fit.fit_measures()
+    lines = [heading("Model Test User Model"), "", pair("Test statistic", number(measures["chisq"])), pair("Degrees of freedom", str(fit.df))]
+    if fit.df > 0:
+        asymptotic = measures["pvalue"] == measures["pvalue"]
+        lines.append(pair(f"P-value ({'Chi-square' if asymptotic else 'Unknown'})", _probability(measures["pvalue"])))
+    if len(fit.model.blocks) > 1:
+        lines.append("  Test statistic for each group:")
+        lines += [pair(block.label, number(float(part)), indent=4) for block, part in zip(fit.sample.blocks, fit.block_chisq, strict=True)]
+    return lines
+
+
+def _measure_sections(fit: Fit) -> list[list[str]]:
+    measures = fit.fit_measures()
+    if "cfi" not in measures:
+        why = "the model did not converge" if not fit.converged else "no test was asked for (test='none')"
+        return [wrap(f"Fit measures are not available: {why}.")]
+
+    def section(title: str, *lines: str) -> list[str]:
+        return [heading(title), "", *lines]
+
+    def line(label: str, name: str) -> str:
+        return pair(label, _probability(measures[name]))
+
+    baseline = [line("Test statistic", "baseline_chisq"), pair("Degrees of freedom", str(int(measures["baseline_df"])))]
+    sections = [
+        section("Model Test Baseline Model", *baseline, line("P-value", "baseline_pvalue")),
+        section("User Model versus Baseline Model", line("Comparative Fit Index (CFI)", "cfi"), line("Tucker-Lewis Index (TLI)", "tli")),
+    ]
+    if "logl" in measures:
+        likelihood = [line("Loglikelihood user model (H0)", "logl"), line("Loglikelihood unrestricted model (H1)", "unrestricted_logl"), ""]
+        criteria = [line("Akaike (AIC)", "aic"), line("Bayesian (BIC)", "bic"), line("Sample-size adjusted Bayesian (SABIC)", "bic2")]
+        sections.append(section("Loglikelihood and Information Criteria", *likelihood, *criteria))
+    rmsea = [
+        line("RMSEA", "rmsea"),
+        line("90 Percent confidence interval - lower", "rmsea_ci_lower"),
+        line("90 Percent confidence interval - upper", "rmsea_ci_upper"),
+        line("P-value H_0: RMSEA <= 0.050", "rmsea_pvalue"),
+        line("P-value H_0: RMSEA >= 0.080", "rmsea_notclose_pvalue"),
+    ]
+    sections.append(section("Root Mean Square Error of Approximation", *rmsea))
+    sections.append(section("Standardized Root Mean Square Residual", line("SRMR", "srmr")))
+    return sections
+
+
+# Parameters
+
+
+def _estimates_header(fit: Fit) -> list[str]:
+    lines = [heading("Parameter Estimates"), ""]
+    doubts = [text for text, holds in (("not converged", not fit.converged), ("inadmissible", fit.converged and not fit.admissible)) if holds]
+    doubts += ["not identified"] if any(warning.code == "TS-ID-01" for warning in fit.warnings) else []
+    if doubts:
+        lines += [f"  ** These numbers are {' and '.join(doubts)}: see the warning above. **", ""]
+    if fit.options.se == "none":
+        return [*lines, pair("Standard errors", "None")]
+    return [*lines, pair("Standard errors", fit.options.se.capitalize()), pair("Information", fit.options.information.capitalize())]
+
+
+def _estimate_sections(fit: Fit, *, standardized: bool, rsquare: bool, ci: bool) -> list[list[str]]:
+    frame = fit.parameter_estimates(standardized=standardized, ci=ci)
+    columns = [name for name in _COLUMNS if name in frame and (name in ("est", "std_lv", "std_all") or fit.options.se != "none")]
+    n_rows = len(fit.model.table.rows)
+    explained = fit.rsquare() if rsquare else None
+    found: list[tuple[str, list[str | _Line]]] = []
+    for b, block in enumerate(fit.sample.blocks):
+        if len(fit.sample.blocks) > 1:
+            found.append(("", [f"Group {b + 1} [{block.label}]:"]))
+        found += _block_sections(fit, frame, columns, b + 1)
+        if explained is not None:
+            series = explained[block.label or str(b + 1)] if isinstance(explained, dict) else explained
+            found.append(("R-Square", [_Line(f" {name}", "", (_probability(float(value)),)) for name, value in series.items()]))
+    definitions: list[str | _Line] = [_Line(f" {frame['lhs'].iloc[k]}", "", _cells(frame, columns, k, True)) for k in range(n_rows, len(frame))]
+    found.append(("Defined Parameters", definitions))
+    return _laid_out([(title, lines) for title, lines in found if lines], [_COLUMNS[name] for name in columns])
+
+
+def _block_sections(fit: Fit, frame: pd.DataFrame, columns: Sequence[str], block: int) -> list[tuple[str, list[str | _Line]]]:
+    rows = fit.model.table.rows
+    endogenous = {row.lhs if row.op == "~" else row.rhs for row in rows if row.block == block and row.op in ("~", "=~")}
+    sections: dict[str, list[str | _Line]] = {title: [] for title in _SECTIONS}
+    last: dict[str, str] = {}
+    for k, row in enumerate(rows):
+        if row.block != block or row.exo:
+            continue
+        title = _SECTION_OF.get(row.op) or ("Variances" if row.lhs == row.rhs else "Covariances")
+        residual = row.op in ("~~", "~1")
+        single = title in ("Variances", "Intercepts")
+        dot = "." if residual and row.lhs in endogenous else " "
+        if not single and last.get(title) != row.lhs:
+            sections[title].append(f" {dot}{row.lhs} {row.op}")
+            last[title] = row.lhs
+        name = row.lhs if single else row.rhs
+        mark = "." if residual and name in endogenous else " "
+        label = f"({row.label})" if row.label else ""
+        sections[title].append(_Line(mark + name, label, _cells(frame, columns, k, bool(fit.model.theta_of_row[k] >= 0))))
+    return list(sections.items())
+
+
+def _cells(frame: pd.DataFrame, columns: Sequence[str], k: int, free: bool) -> tuple[str, ...]:
+    """Return the cells of a row: a fixed parameter has no test, an estimated one without standard error says so."""
+    cells = []
+    for name in columns:
+        value = float(frame[name].iloc[k])
+        if name in ("se", "z", "pvalue"):
+            cells.append("" if not free else number(value) or ("NA" if name == "se" else ""))
+        else:
+            cells.append(number(value) or "NA")
+    return tuple(cells)
+
+
+def _laid_out(sections: Sequence[tuple[str, Sequence[str | _Line]]], header: Sequence[str]) -> list[list[str]]:
+    """Align all sections alike: lavaan's widths where the names fit, wider ones (never abbreviations) where they do not."""
+    lines = [line for _, section in sections for line in section if isinstance(line, _Line)]
+    widths = [max(_COLUMN_WIDTH, *(1 + len(line.cells[k]) for line in lines if k < len(line.cells))) for k in range(len(header))]
+    room = max([_NAME_WIDTH, *(3 + text_width(line.name) + (text_width(line.label) + 1 if line.label else 0) for line in lines)])
+    result = []
+    for title, section in sections:
+        if not title:
+            result.append(["", *(str(line) for line in section)])
+            continue
+        titles = header[:1] if title == "R-Square" else header
+        out = [heading(title), " " * room + "".join(pad_left(text, width) for text, width in zip(titles, widths, strict=False))]
+        for line in section:
+            if isinstance(line, str):
+                out.append(line)
+                continue
+            start = pad_right(f"   {line.name}", room - text_width(line.label)) + line.label
+            out.append((start + "".join(pad_left(cell, width) for cell, width in zip(line.cells, widths, strict=False))).rstrip())
+        result.append(out)
+    return result
+
+
+def _constraints(fit: Fit) -> list[str]:
+    rows = fit.model.table.rows
+    relations = [relation for relation in fit.model.table.relations if relation.op != ":="]
+    if not relations:
+        return []
+    index = {f".p{k + 1}.": k for k in range(len(rows))}
+    for k, row in enumerate(rows):
+        if row.label:
+            index.setdefault(row.label, k)
+    point = row_values(fit)
+    lines = []
+    for relation in relations:
+        slack = compile_expression(relation.left, index).value(point) - compile_expression(relation.right, index).value(point)
+        first, second = (relation.rhs, relation.lhs) if relation.op == "<" else (relation.lhs, relation.rhs)
+        lines.append([f"{first} - ({second})", number(abs(slack))])
+    table = text_table(["", "|Slack|"], lines, align="lr", indent=4)
+    return [heading("Constraints"), *table]
+
+
+def _modification(fit: Fit) -> list[str]:
+    title = heading("Modification Indices")
+    if not fit.converged:
+        return [title, "", "  Not available: the model did not converge."]
+    frame = fit.modindices(sort=True)
+    names = [name for name in frame.columns if name not in ("lhs", "op", "rhs", "group")]
+    keys = [name for name in frame.columns if name not in names]
+    top = frame.head(_SHOWN_INDICES)
+    rows = [[str(top[name].iloc[k]) for name in keys] + [_probability(float(top[name].iloc[k])) for name in names] for k in range(len(top))]
+    header = [*keys, *(name.replace("_", ".") for name in names)]
+    lines = [title, "", *text_table(header, rows, align="rll" + "r" * (len(header) - 3))]
+    more = len(frame) - _SHOWN_INDICES
+    return [*lines, f"  ({more} smaller ones are in fit.modindices().)"] if more > 0 else lines

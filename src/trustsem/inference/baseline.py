@@ -1,0 +1,52 @@
+"""The baseline model: observed variables uncorrelated, but for the covariances among exogenous covariates. No search is needed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trustsem.inference.fit_measures import Chisq
+from trustsem.kernels.structure import Reals
+from trustsem.model.problem import Problem
+
+__all__ = ["baseline_test"]
+
+
+def baseline_test(problem: Problem) -> Chisq:
+    """Return the chi-square statistic of the baseline model and its degrees of freedom.
+
+    Notes
+    -----
+    Covariances among exogenous covariates stay free whether or not they are parameters of the model, and means are saturated. For maximum likelihood the
+    minimum is ``log|T| - log|S|``, T being S with zeros; for least squares it is that of a linear regression on the free cells.
+    """
+    total, df = 0.0, 0
+    for b, (layout, block) in enumerate(zip(problem.model.blocks, problem.blocks, strict=True)):
+        S = block.cov
+        p = S.shape[0]
+        x = np.array([layout.observed.index(name) for name in layout.exogenous], dtype=np.int64)
+        kept = np.eye(p, dtype=bool)
+        kept[np.ix_(x, x)] = True
+        df += p * (p - 1) // 2 - x.size * (x.size - 1) // 2
+        if problem.moments.discrepancy == 0:
+            fitted = np.where(kept, S, 0.0)
+            discrepancy = float(np.linalg.slogdet(fitted)[1] - np.linalg.slogdet(S)[1])
+        elif problem.moments.discrepancy == 1:
+            discrepancy = _generalized(S, kept)
+        else:
+            discrepancy = float(np.sum(np.where(kept, 0.0, S)[np.tril_indices(p, -1)] ** 2))
+        total += problem.multiplier[b] * discrepancy
+    return Chisq(max(total, 0.0), df)
+
+
+def _generalized(S: Reals, kept: np.ndarray) -> float:
+    """Return the least ``1/2 tr[(S^-1 (S - T))^2]`` over symmetric T with free cells `kept` and zeros elsewhere."""
+    W = np.linalg.inv(S)
+    i, j = np.nonzero(np.tril(kept))
+    weight = np.where(i == j, 0.5, 1.0)
+    normal = 2.0 * np.outer(weight, weight) * (W[np.ix_(i, i)] * W[np.ix_(j, j)] + W[np.ix_(i, j)] * W[np.ix_(j, i)])
+    cells = np.linalg.solve(normal, 2.0 * weight * W[i, j])
+    T = np.zeros_like(S)
+    T[i, j] = cells
+    T[j, i] = cells
+    E = W @ (S - T)
+    return float(0.5 * np.sum(E * E.T))

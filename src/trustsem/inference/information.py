@@ -1,0 +1,172 @@
+"""Information matrices and the covariance matrix of the estimates."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trustsem.kernels.structure import COVARIANCE, INTERCEPT, PATH, Integers, Reals
+from trustsem.model.problem import ImpliedBlock, Problem, derivatives, implied
+
+__all__ = ["covariance_of_estimates", "expected_information", "null_basis", "observed_information"]
+
+
+def expected_information(problem: Problem, theta: Reals) -> Reals:
+    """Return the expected information (K, K) of all observations: half the expected Hessian of the discrepancy times the number of observations.
+
+    Blocks are weighted by their shares of the observations, and the whole by `Problem.scale` (N, or N less the number of blocks).
+    """
+    return derivatives(problem, theta, problem.shares)[2] * (0.5 * problem.scale)
+
+
+def observed_information(problem: Problem, theta: Reals) -> Reals:
+    """Return the observed information (K, K): half the Hessian of the discrepancy times the number of observations.
+
+    Notes
+    -----
+    With ``R = W (Sigma - S*) W``, ``d = xbar - mu`` and dots for derivatives, the Hessian of the maximum likelihood discrepancy is
+    ``tr(W S_k W S_l) - 2 tr(W S_l R S_k) + tr(R S_kl) + 2 d'W S_k W m_l + 2 d'W S_l W m_k + 2 m_k'W m_l - 2 d'W m_kl``, where S and m stand for the
+    derivatives of Sigma and mu. For least squares W is constant, which leaves the first, third, sixth and last term.
+    """
+    shares = problem.shares
+    _, _, hessian = derivatives(problem, theta, shares)
+    structure = problem.structure
+    for b, block in enumerate(implied(structure, theta)):
+        cells = slice(int(structure.cell_start[b]), int(structure.cell_start[b + 1]))
+        extra = _block_second_order(problem, b, block, cells)
+        parameters = structure.cell_theta[cells]
+        np.add.at(hessian, (parameters[:, None], parameters[None, :]), shares[b] * extra)
+    return hessian * (0.5 * problem.scale)
+
+
+def _weight(problem: Problem, b: int, block: ImpliedBlock) -> Reals:
+    if problem.moments.discrepancy == 0:
+        return np.linalg.inv(block.sigma)
+    if problem.moments.discrepancy == 1:
+        offset = int(problem.moments.start[b])
+        return problem.moments.weight[offset : offset + block.p**2].reshape(block.p, block.p)
+    return np.eye(block.p)
+
+
+def _block_second_order(problem: Problem, b: int, block: ImpliedBlock, cells: slice) -> Reals:
+    """Return the terms (C, C) by which the Hessian over the cells of one block differs from its expectation."""
+    structure = problem.structure
+    likelihood = problem.moments.discrepancy == 0
+    kind, row, column = structure.cell_kind[cells], structure.cell_row[cells], structure.cell_column[cells]
+    p, B, V = block.p, block.B, block.V
+    means = bool(structure.has_means[b])
+    W = _weight(problem, b, block)
+    sample = problem.blocks[b]
+    d = sample.mean - block.mean if means and sample.mean is not None else np.zeros(p)
+    E = block.sigma - sample.cov - (np.outer(d, d) if likelihood else 0.0)
+    if problem.moments.discrepancy == 2:
+        E = E + np.diag(np.diag(E))  # distinct elements weigh the same, so the diagonal counts twice as much as it does in a trace
+    R = W @ E @ W
+    Z = np.hstack([B[:p], V[:p]])
+    size = B.shape[0]
+    G, K = Z.T @ R @ Z, Z.T @ W @ Z
+    pull = Z.T @ (W @ d)
+    u = row
+    v = np.where(kind == PATH, column + size, column)
+    weight = np.where(kind == INTERCEPT, 0.0, np.where((kind == COVARIANCE) & (row == column), 0.5, 1.0))
+    slope = np.where(kind == INTERCEPT, 1.0, np.where(kind == PATH, block.mu[column], 0.0)) if means else np.zeros(kind.size)
+    extra = _second_derivatives(kind, row, column, weight, block, G, pull, means)
+    if likelihood:
+        pairs = (
+            G[np.ix_(u, v)] * K[np.ix_(v, u)]
+            + G[np.ix_(v, v)] * K[np.ix_(u, u)]
+            + G[np.ix_(u, u)] * K[np.ix_(v, v)]
+            + G[np.ix_(v, u)] * K[np.ix_(u, v)]
+        )
+        extra -= 2.0 * np.outer(weight, weight) * pairs
+        if means:
+            cross = np.outer(weight, slope) * (pull[u][:, None] * K[np.ix_(v, u)] + pull[v][:, None] * K[np.ix_(u, u)])
+            extra += 2.0 * (cross + cross.T)
+    return extra
+
+
+def _second_derivatives(
+    kind: Integers, row: Integers, column: Integers, weight: Reals, block: ImpliedBlock, G: Reals, pull: Reals, means: bool
+) -> Reals:
+    """Return ``tr(R S_kl) - 2 d'W m_kl`` for all pairs of cells (C, C); `G` and `pull` are over ``[FB | FBSB']``."""
+    B, V, mu = block.B, block.V, block.mu
+    size = B.shape[0]
+    GB, GBV = G[:size, :size], G[:size, size:]
+    paths, covariances, intercepts = (np.flatnonzero(kind == code) for code in (PATH, COVARIANCE, INTERCEPT))
+    extra = np.zeros((kind.size, kind.size))
+    i, j = row[paths], column[paths]
+    feedback = B[np.ix_(j, i)]  # [k, l]: effect of l's outcome on k's cause
+    part = feedback.T * GBV[np.ix_(i, j)].T + feedback * GBV[np.ix_(i, j)] + V[np.ix_(j, j)] * GB[np.ix_(i, i)]
+    extra[np.ix_(paths, paths)] = 2.0 * part
+    a, c = row[covariances], column[covariances]
+    mixed = 2.0 * weight[covariances] * (GB[np.ix_(i, a)] * B[np.ix_(j, c)] + GB[np.ix_(i, c)] * B[np.ix_(j, a)])
+    extra[np.ix_(paths, covariances)] = mixed
+    extra[np.ix_(covariances, paths)] = mixed.T
+    if means:
+        drift = pull[:size]
+        bend = feedback * drift[i][:, None] * mu[j][None, :]
+        extra[np.ix_(paths, paths)] -= 2.0 * (bend + bend.T)
+        level = -2.0 * drift[i][:, None] * B[np.ix_(j, row[intercepts])]
+        extra[np.ix_(paths, intercepts)] = level
+        extra[np.ix_(intercepts, paths)] = level.T
+    return extra
+
+
+def null_basis(problem: Problem, binding: Reals) -> Reals | None:
+    """Return an orthonormal basis (K, r) of the directions that the linear equalities and the `binding` (a, K) constraints leave free.
+
+    None where nothing is constrained.
+    """
+    basis = problem.model.relations.basis
+    if binding.shape[0] == 0:
+        return basis
+    rows = binding if basis is None else binding @ basis
+    _, singular, vt = np.linalg.svd(rows)
+    rank = int(np.sum(singular > 1e-10 * max(1.0, float(singular.max(initial=0.0)))))
+    inner = np.ascontiguousarray(vt[rank:].T)
+    return inner if basis is None else basis @ inner
+
+
+def covariance_of_estimates(information: Reals, basis: Reals | None) -> tuple[Reals | None, Reals]:
+    """Invert the information matrix within the directions that are free.
+
+    Parameters
+    ----------
+    information : (K, K) float
+    basis : (K, r) float or None
+        From :func:`null_basis`; the result is ``T (T' I T)^-1 T'`` (Aitchison & Silvey 1958).
+
+    Returns
+    -------
+    vcov : (K, K) float or None
+        None if the information is singular.
+    weak : (K,) float
+        For a singular information, the size of each parameter in the directions it says nothing about; else zeros.
+    """
+    inner = information if basis is None else basis.T @ information @ basis
+    size = information.shape[0]
+    if inner.size == 0:
+        return np.zeros((size, size)), np.zeros(size)
+    diagonal = np.diag(inner)
+    scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    scaled = inner * np.outer(scale, scale)
+    if np.all(np.isfinite(scaled)) and np.all(diagonal > 0):
+        try:
+            factor = np.linalg.cholesky(scaled)
+        except np.linalg.LinAlgError:
+            factor = None
+        if factor is not None and float(np.min(np.diag(factor))) > 1e-6:
+            root = np.linalg.solve(factor, np.diag(scale))
+            inverse = root.T @ root
+            return (inverse if basis is None else basis @ inverse @ basis.T), np.zeros(size)
+    return None, _weak_directions(scaled, scale, basis, size)
+
+
+def _weak_directions(scaled: Reals, scale: Reals, basis: Reals | None, size: int) -> Reals:
+    if not np.all(np.isfinite(scaled)):
+        return np.ones(size)
+    values, vectors = np.linalg.eigh(scaled)
+    weak = vectors[:, values < 1e-10 * max(1.0, float(values.max()))]
+    if weak.shape[1] == 0:
+        weak = vectors[:, :1]
+    directions = weak if basis is None else basis @ (weak * scale[:, None])
+    return np.asarray(np.sqrt(np.sum(directions**2, axis=1)))

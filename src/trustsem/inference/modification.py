@@ -1,0 +1,60 @@
+"""Score tests for parameters that are not free (Soerbom 1989, doi 10.1007/BF02294623): modification indices and expected changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from trustsem.kernels.discrepancy import evaluate
+from trustsem.kernels.structure import Reals
+from trustsem.model.extend import extend_structure
+from trustsem.model.layout import Cell
+from trustsem.model.problem import Problem
+
+__all__ = ["score_tests"]
+
+_RELATIVE = 1e-9  # share of a candidate's information that must remain, given the free parameters, for it to be identified
+
+
+def score_tests(problem: Problem, theta: Reals, candidates: Sequence[tuple[int, Cell]], values: Reals, vcov: Reals) -> tuple[Reals, Reals]:
+    """Test, one at a time, whether freeing a cell would lower the discrepancy.
+
+    Parameters
+    ----------
+    problem : Problem
+    theta : (K,) float
+        The estimate.
+    candidates : sequence of (block, Cell)
+        Cells that are not free.
+    values : (M,) float
+        The values at which they are fixed.
+    vcov : (K, K) float
+        Inverse expected information of the free parameters, within their constraints.
+
+    Returns
+    -------
+    mi : (M,) float
+        Modification index: expected drop of the chi-square statistic, on one degree of freedom. NaN where the cell is not identified.
+    epc : (M,) float
+        Expected parameter change.
+    """
+    size, count = problem.model.n_theta, len(candidates)
+    structure = extend_structure(problem.structure, candidates)
+    point = np.concatenate([theta, values])
+    gradient, hessian = np.empty(size + count), np.empty((size + count, size + count))
+    spare, unused = np.empty(size + count), np.empty((size + count, size + count))
+    evaluate(structure, problem.moments._replace(share=problem.shares), point, spare, hessian)
+    evaluate(structure, problem.moments._replace(share=problem.multiplier / problem.nobs), point, gradient, unused)
+    # Half the Hessian is the information of one observation; `vcov` is the inverse of `scale` times that.
+    across = 0.5 * hessian[size:, :size]
+    raw = 0.5 * np.diag(hessian)[size:]
+    conditional = raw - np.einsum("mk,kl,ml->m", across, vcov * problem.scale, across)
+    score = -0.5 * gradient[size:]
+    if problem.moments.discrepancy == 0:
+        score = score * (problem.nobs / problem.scale)
+    identified = conditional > _RELATIVE * np.maximum(raw, 1e-300)
+    with np.errstate(all="ignore"):
+        epc = np.where(identified, score / conditional, np.nan)
+        mi = np.where(identified, problem.nobs * score * epc, np.nan)
+    return mi, epc

@@ -1,0 +1,118 @@
+"""The standardized solution and its derivatives, from which delta-method standard errors follow."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trustsem.kernels.structure import COVARIANCE, INTERCEPT, PATH, Reals
+from trustsem.model.layout import Cell
+from trustsem.model.problem import ImpliedBlock
+from trustsem.model.ram import Model
+
+__all__ = ["Standardization", "scale_factor", "standardize", "variance_derivatives"]
+
+Standardization = str  # "std_lv", "std_all" or "std_nox"
+
+
+def variance_derivatives(model: Model, b: int, block: ImpliedBlock) -> Reals:
+    """Return the derivatives (m, K) of the implied variances of all variables of block `b`."""
+    structure = model.structure
+    cells = slice(int(structure.cell_start[b]), int(structure.cell_start[b + 1]))
+    kind, row, column = structure.cell_kind[cells], structure.cell_row[cells], structure.cell_column[cells]
+    other = np.where(kind == PATH, block.V[:, column], block.B[:, column])
+    weight = np.where(kind == INTERCEPT, 0.0, np.where((kind == COVARIANCE) & (row == column), 0.5, 1.0))
+    slopes = np.zeros((block.V.shape[0], structure.n_theta))
+    np.add.at(slopes, (slice(None), structure.cell_theta[cells]), 2.0 * weight * block.B[:, row] * other)
+    return slopes
+
+
+def standardize(model: Model, blocks: tuple[ImpliedBlock, ...], kind: Standardization) -> tuple[Reals, Reals]:
+    """Standardize every row of the parameter table.
+
+    Parameters
+    ----------
+    model : Model
+    blocks : tuple of ImpliedBlock
+        At the estimate.
+    kind : {"std_lv", "std_all", "std_nox"}
+        Scale latent variables only, all variables, or all but the fixed covariates to unit variance.
+
+    Returns
+    -------
+    values : (rows,) float
+    slopes : (rows, K) float
+        Their derivatives with respect to theta.
+
+    Notes
+    -----
+    A path is multiplied by the ratio of the standard deviations of cause and effect, an intercept divided by its variable's, a variance by the total
+    variance; a covariance is divided by the residual standard deviations of its two variables, so that it becomes a (residual) correlation.
+    """
+    count = len(model.table.rows)
+    values, slopes = np.full(count, np.nan), np.zeros((count, model.n_theta))
+    for b, block in enumerate(blocks):
+        scaled = _scaled_variables(model, b, block, kind)
+        total, total_slopes = _unit_where(np.diag(block.V), variance_derivatives(model, b, block), scaled)
+        residual, residual_slopes = _unit_where(np.diag(block.S), _residual_derivatives(model, b, block), scaled)
+        for k, (row, cell) in enumerate(zip(model.table.rows, model.cells, strict=True)):
+            if row.block != b + 1:
+                continue
+            theta = model.theta_of_row[k]
+            i, j = cell.row, cell.column
+            if cell.kind == PATH:
+                value, up, down, variances, derivative = block.A[i, j], (j,), (i,), total, total_slopes
+            elif cell.kind == INTERCEPT:
+                value, up, down, variances, derivative = block.m[i], (), (i,), total, total_slopes
+            elif i == j:
+                value, up, down, variances, derivative = block.S[i, j], (), (i, i), total, total_slopes
+            else:
+                value, up, down, variances, derivative = block.S[i, j], (), (i, j), residual, residual_slopes
+            with np.errstate(all="ignore"):
+                factor = np.prod(np.sqrt(variances[list(up)])) / np.prod(np.sqrt(variances[list(down)]))
+                slope = np.zeros(model.n_theta)
+                for power, indices in ((0.5, up), (-0.5, down)):
+                    for index in indices:
+                        slope += power * value * factor * derivative[index] / variances[index]
+            if theta >= 0:
+                slope[theta] += factor
+            values[k], slopes[k] = value * factor, slope
+    return values, slopes
+
+
+def scale_factor(model: Model, b: int, block: ImpliedBlock, cell: Cell, kind: Standardization) -> float:
+    """Return the factor that turns the parameter in `cell` of block `b` into its standardized form."""
+    scaled = _scaled_variables(model, b, block, kind)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sd = np.sqrt(np.where(scaled, np.diag(block.V), 1.0))
+        residual_sd = np.sqrt(np.where(scaled, np.diag(block.S), 1.0))
+        i, j = cell.row, cell.column
+        if cell.kind == PATH:
+            return float(sd[j] / sd[i])
+        if cell.kind == INTERCEPT:
+            return float(1.0 / sd[i])
+        return float(1.0 / sd[i] ** 2 if i == j else 1.0 / (residual_sd[i] * residual_sd[j]))
+
+
+def _scaled_variables(model: Model, b: int, block: ImpliedBlock, kind: Standardization) -> np.ndarray:
+    """Return which variables (m,) are scaled to unit variance."""
+    scaled = np.ones(block.V.shape[0], dtype=bool)
+    if kind == "std_lv":
+        scaled[: block.p] = False
+    elif kind == "std_nox":
+        layout = model.blocks[b]
+        scaled[: block.p] = [name not in layout.fixed for name in layout.observed]
+    return scaled
+
+
+def _unit_where(variances: Reals, derivatives: Reals, scaled: np.ndarray) -> tuple[Reals, Reals]:
+    """Replace the variances of variables that are not scaled by the constant 1."""
+    return np.where(scaled, variances, 1.0), np.where(scaled[:, None], derivatives, 0.0)
+
+
+def _residual_derivatives(model: Model, b: int, block: ImpliedBlock) -> Reals:
+    structure = model.structure
+    slopes = np.zeros((block.S.shape[0], structure.n_theta))
+    for c in range(int(structure.cell_start[b]), int(structure.cell_start[b + 1])):
+        if structure.cell_kind[c] == COVARIANCE and structure.cell_row[c] == structure.cell_column[c]:
+            slopes[structure.cell_row[c], structure.cell_theta[c]] += 1.0
+    return slopes

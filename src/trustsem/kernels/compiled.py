@@ -1,0 +1,67 @@
+"""How kernels are compiled and where their machine code is kept.
+
+numba's on-disk cache does not notice that a function called from another file has changed, so the cache folder is keyed by a
+hash of every source file of this package: any edit starts a fresh folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from numba import config, njit
+
+__all__ = ["cache_folder", "kernel"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _source_hash() -> str:
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def cache_folder() -> Path:
+    """Return the folder for compiled kernels: the first writable of ``NUMBA_CACHE_DIR``, the package's own, the user's and a temporary one."""
+    key = f"trustsem-{_source_hash()}"
+    roots = [
+        Path(config.CACHE_DIR) if config.CACHE_DIR else None,
+        Path(__file__).parent / "__pycache__",
+        Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")),
+    ]
+    for root in roots:
+        if root is not None and _writable(root / key):
+            return root / key
+    return Path(tempfile.gettempdir()) / key
+
+
+_FOLDER = str(cache_folder())
+
+
+def kernel(function: F) -> F:
+    """Compile `function` with numba on first call, releasing the interpreter lock, its machine code cached on disk.
+
+    No ``fastmath``: the kernels rely on infinities and NaN, and on results that do not depend on the compiler's mood.
+    """
+    previous = config.CACHE_DIR
+    config.CACHE_DIR = _FOLDER
+    try:
+        return njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+    finally:
+        config.CACHE_DIR = previous

@@ -1,0 +1,95 @@
+"""A model with known parameter values: what data are simulated from, and what an estimate is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from trustsem.errors import ModelError, closest
+from trustsem.kernels.structure import Reals
+from trustsem.model.problem import ImpliedBlock, implied
+from trustsem.model.ram import Model, compile_model
+from trustsem.spec.build import build_table
+from trustsem.spec.defaults import defaults_for
+from trustsem.spec.table import ParameterTable
+
+__all__ = ["Population"]
+
+
+@dataclass(frozen=True)
+class Population:
+    """A model and the values of its free parameters.
+
+    Parameters
+    ----------
+    model : str or ParameterTable
+        Text is read with the defaults of ``sem`` and ``fixed_x=False``: in a population covariates have moments of their own.
+    values : mapping of str to float
+        Value of every free parameter, by label or by ``lhs``, ``op`` and ``rhs`` together (such as ``"y~x"``).
+
+    Raises
+    ------
+    ModelError
+        If a value is missing, a name is unknown, or the implied covariance matrix is not positive definite.
+    """
+
+    model: str | ParameterTable
+    values: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", dict(self.values))
+        for block in self.implied_blocks:
+            if not np.all(np.isfinite(block.V)) or np.linalg.eigvalsh(block.sigma)[0] <= 0.0:
+                raise ModelError("The population has no positive definite covariance matrix at these values. Look for a variance that is too small.")
+
+    @cached_property
+    def table(self) -> ParameterTable:
+        """The parameter table."""
+        from dataclasses import replace
+
+        if isinstance(self.model, ParameterTable):
+            return self.model
+        return build_table(self.model, replace(defaults_for("sem"), fixed_x=False))
+
+    @cached_property
+    def compiled(self) -> Model:
+        """The compiled model."""
+        return compile_model(self.table)
+
+    @cached_property
+    def theta(self) -> Reals:
+        """The parameter values (K,) in the order of the compiled model."""
+        names = self.table.parameter_names()
+        unknown = [name for name in self.values if name not in names]
+        if unknown:
+            raise ModelError(f"The population gives a value for {unknown[0]!r}, which is no free parameter.{closest(unknown[0], names)}")
+        missing = [name for name in names if name not in self.values]
+        if missing:
+            raise ModelError(f"The population lacks values for {', '.join(missing[:8])}{' ...' if len(missing) > 8 else ''}. Give every free parameter one.")
+        theta = np.empty(self.compiled.n_theta)
+        for name, row in zip(names, self.compiled.free_rows, strict=True):
+            theta[self.compiled.theta_of_row[row]] = self.values[name]
+        return theta
+
+    @cached_property
+    def implied_blocks(self) -> tuple[ImpliedBlock, ...]:
+        """RAM matrices and moments of every block."""
+        return implied(self.compiled.structure, self.theta)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The observed variables (of the first block)."""
+        return self.compiled.blocks[0].observed
+
+    @property
+    def cov(self) -> Reals:
+        """Covariance matrix (p, p) of the observed variables (of the first block)."""
+        return self.implied_blocks[0].sigma
+
+    @property
+    def mean(self) -> Reals:
+        """Means (p,) of the observed variables (of the first block)."""
+        return self.implied_blocks[0].mean

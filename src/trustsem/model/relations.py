@@ -1,0 +1,145 @@
+"""Constraints and definitions as functions of theta."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from trustsem.errors import ModelError
+from trustsem.kernels.structure import Integers, Reals
+from trustsem.spec.expressions import Expression, Program, compile_expression
+from trustsem.spec.table import ParameterTable, Relation
+
+__all__ = ["Difference", "Relations", "compile_relations"]
+
+_PROBES = 3
+
+
+@dataclass(frozen=True)
+class Difference:
+    """``left - right`` of a relation; a definition has no right side."""
+
+    left: Program
+    right: Program | None
+    constants: tuple[float, ...]
+
+    def value_at(self, point: Reals) -> float:
+        """Return the difference at `point`, theta followed by the values of the fixed rows."""
+        return self.left.value(point) - (self.right.value(point) if self.right is not None else 0.0)
+
+    def gradient_at(self, point: Reals) -> Reals:
+        """Return the derivative of the difference with respect to every element of `point`."""
+        slope = self.left.gradient(point)
+        return np.asarray(slope if self.right is None else slope - self.right.gradient(point), dtype=np.float64)
+
+    def value(self, theta: Reals) -> float:
+        """Return the difference at `theta` (K,)."""
+        return self.value_at(np.concatenate([theta, self.constants]))
+
+    def gradient(self, theta: Reals) -> Reals:
+        """Return the derivative (K,) of the difference at `theta`."""
+        return self.gradient_at(np.concatenate([theta, self.constants]))[: theta.size]
+
+
+@dataclass(frozen=True, eq=False)
+class Relations:
+    """What the model says about its parameters beyond shared labels.
+
+    Attributes
+    ----------
+    basis, origin : (K, r) and (K,) float, or None
+        All theta that satisfy the linear equalities are ``basis x + origin``; None where there is no linear equality.
+    linear_rank : int
+        Number of parameters that the linear equalities remove.
+    linear, equalities : tuple of Difference
+        Linear equalities (for the general solver), and the others; each holds where it is 0.
+    inequalities : tuple of Difference
+        Each holds where it is >= 0.
+    definitions : tuple of (str, Difference)
+        Names and values of the defined parameters.
+    fixed_rows : tuple of int
+        Rows of the table whose values follow theta in the arguments of every :class:`Difference`.
+    """
+
+    basis: Reals | None
+    origin: Reals | None
+    linear_rank: int
+    linear: tuple[Difference, ...]
+    equalities: tuple[Difference, ...]
+    inequalities: tuple[Difference, ...]
+    definitions: tuple[tuple[str, Difference], ...]
+    fixed_rows: tuple[int, ...] = ()
+
+
+def compile_relations(table: ParameterTable, theta_of_row: Integers, n_theta: int, fixed_by_label: Mapping[str, float]) -> Relations:
+    """Compile the relations of `table`.
+
+    Raises
+    ------
+    ModelError
+        For linear equalities that contradict one another.
+    """
+    if not table.relations:
+        return Relations(None, None, 0, (), (), (), ())
+    index, constants = _label_index(table, theta_of_row, n_theta, fixed_by_label)
+
+    def program(expression: Expression) -> Program:
+        return compile_expression(expression, index)
+
+    def difference(relation: Relation) -> Difference:
+        return Difference(program(relation.left), program(relation.right), constants)
+
+    linear, equalities, inequalities, definitions = [], [], [], []
+    for relation in table.relations:
+        if relation.op == ":=":
+            definitions.append((relation.lhs, Difference(program(relation.right), None, constants)))
+        elif relation.op == "==":
+            (linear if _is_linear(difference(relation), n_theta) else equalities).append(difference(relation))
+        elif relation.op == ">":
+            inequalities.append(difference(relation))
+        else:
+            inequalities.append(Difference(program(relation.right), program(relation.left), constants))
+    basis, origin, rank = _solve_linear(tuple(linear), n_theta)
+    fixed_rows = tuple(k for k, place in enumerate(theta_of_row) if place < 0)
+    return Relations(basis, origin, rank, tuple(linear), tuple(equalities), tuple(inequalities), tuple(definitions), fixed_rows)
+
+
+def _label_index(
+    table: ParameterTable, theta_of_row: Integers, n_theta: int, fixed_by_label: Mapping[str, float]
+) -> tuple[dict[str, int], tuple[float, ...]]:
+    """Give every label (and every ``.pN.`` of row N) a place in ``[theta, constants]``."""
+    index: dict[str, int] = {}
+    constants: list[float] = []
+    for k, row in enumerate(table.rows):
+        place = int(theta_of_row[k])
+        if place < 0:
+            place = n_theta + len(constants)
+            constants.append(fixed_by_label.get(row.label, row.ustart))
+        index[f".p{k + 1}."] = place
+        if row.label:
+            index.setdefault(row.label, place)
+    return index, tuple(constants)
+
+
+def _is_linear(difference: Difference, n_theta: int) -> bool:
+    """Whether the gradient is the same wherever one looks (a fixed set of generic points)."""
+    rng = np.random.default_rng(0)
+    with np.errstate(all="ignore"):
+        slopes = [difference.gradient(rng.uniform(0.1, 2.0, n_theta)) for _ in range(_PROBES)]
+    return all(np.all(np.isfinite(slope)) and np.allclose(slope, slopes[0], rtol=1e-12, atol=1e-12) for slope in slopes)
+
+
+def _solve_linear(linear: tuple[Difference, ...], n_theta: int) -> tuple[Reals | None, Reals | None, int]:
+    if not linear:
+        return None, None, 0
+    zero = np.zeros(n_theta)
+    matrix = np.array([difference.gradient(zero) for difference in linear])
+    target = np.array([-difference.value(zero) for difference in linear])
+    u, singular, vt = np.linalg.svd(matrix)
+    rank = int(np.sum(singular > 1e-12 * max(1.0, singular[0]))) if singular.size else 0
+    origin = vt[:rank].T @ ((u[:, :rank].T @ target) / singular[:rank])
+    if not np.allclose(matrix @ origin, target, rtol=1e-9, atol=1e-9):
+        raise ModelError("The linear equality constraints contradict one another, so no parameter values satisfy them. Remove one of them.")
+    return np.ascontiguousarray(vt[rank:].T), origin, rank
