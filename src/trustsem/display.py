@@ -50,7 +50,7 @@ def text_width(text: str) -> int:
     """Return the number of columns that `text` takes on a terminal: wide characters take two, combining marks none."""
     if text.isascii():
         return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asiantext_width(c) in "WF" else 1 for c in text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def pad_right(text: str, width: int) -> str:

@@ -104,7 +104,7 @@ class ModelSyntaxError(ModelError):
 WARNING_REMEDIES: Mapping[str, str] = MappingProxyType(
     {
         "TS-DATA-01": "Rows with missing values were dropped (listwise). Report how many; estimates assume that the complete rows are representative.",
-        "TS-DATA-02": "The observed variances differ by a factor above 1,000. Estimates are unaffected, but rescaling makes them easier to read.",
+        "TS-DATA-02": "The observed variances differ by a factor above 1,000,000 (standard deviations above 1,000). Estimates are unaffected, but rescaling makes them easier to read.",
         "TS-DATA-03": "The matrix analysed has a unit diagonal: a correlation matrix is treated as a covariance matrix. The chi-square is right for a "
         "scale-free model; standard errors are not. Give standard deviations with `ts.cor2cov` where they are known.",
         "TS-DATA-04": "The sample is smaller than the number of free parameters. Standard errors and tests are not trustworthy; simplify the model.",

@@ -134,13 +134,17 @@ def table(name: str, columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
     return [{c: values[i] for c, values in columns.items() if len(values) == length} for i in range(length)]
 
 
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+
+
 def matched(name: str, quantity: str, ours: pd.DataFrame, theirs: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """Pair the rows of two tables by identity (the order is the business of the `rows` quantities)."""
 
     def same(key: tuple[str, str, str, int]) -> tuple[str, str, str, int]:
         return (*sorted((key[0], key[2])), key[1], key[3]) if key[1] == "~~" else (key[0], key[2], key[1], key[3])  # type: ignore[return-value]
 
-    index = {same(key_of(name, row)): row for row in ours.to_dict("records")}
+    index = {same(key_of(name, row)): row for row in records(ours)}
     missing = [key for row in theirs if same(key := key_of(name, row)) not in index]
     assert not missing, f"{name}, {quantity}: rows lavaan has and we have not: {missing[:12]}"
     for row in theirs:
@@ -169,7 +173,7 @@ def cells(stored: dict[str, Any]) -> Iterator[tuple[str, str, float]]:
 
 
 def same_rows(name: str, quantity: str, ours: pd.DataFrame, theirs: list[dict[str, Any]]) -> None:
-    left = [key_of(name, row) for row in ours.to_dict("records")]
+    left = [key_of(name, row) for row in records(ours)]
     right = [key_of(name, row) for row in theirs]
     first = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
     extra, absent = [k for k in left if k not in set(right)], [k for k in right if k not in set(left)]
@@ -207,7 +211,7 @@ def check_rows(name: str, quantity: str) -> None:
     stored = table(name, expected(name)["estimates"])
     ours = quiet(lambda: fitted(name).parameter_estimates())
     same_rows(name, quantity, ours, stored)
-    labels = [str(row["label"]) for row in ours.to_dict("records")] if "label" in ours else []
+    labels = [str(row["label"]) for row in records(ours)] if "label" in ours else []
     theirs = [str(row["label"]) for row in stored] if "label" in expected(name)["estimates"] else labels
     wrong = [(key_of(name, stored[i]), a, b) for i, (a, b) in enumerate(zip(labels, theirs, strict=True)) if a != b and not b.startswith(".p")]
     assert not wrong, f"{name}, {quantity}: labels (row, ours, lavaan) {wrong[:8]}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from typing import Protocol, cast
 
 from trustsem.data.sample import Sample
@@ -59,7 +60,10 @@ def find(name: str) -> Estimator:
     OptionError
         If there is none.
     """
-    if not isinstance(name, str) or name.upper() not in available():
-        near = closest(str(name).upper(), available())
-        raise OptionError(f"Unknown estimator={name!r}. Available are {', '.join(available())}.{near}")
-    return cast(Estimator, importlib.import_module(f"{__name__}.{name.lower()}").ESTIMATOR)
+    loaded = sys.modules.get(f"{__name__}.{name.lower()}") if isinstance(name, str) else None
+    if loaded is None:
+        if not isinstance(name, str) or name.upper() not in available():
+            near = closest(str(name).upper(), available())
+            raise OptionError(f"Unknown estimator={name!r}. Available are {', '.join(available())}.{near}")
+        loaded = importlib.import_module(f"{__name__}.{name.lower()}")
+    return cast(Estimator, loaded.ESTIMATOR)

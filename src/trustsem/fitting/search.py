@@ -37,7 +37,7 @@ class SearchOptions:
     """
 
     limit: int = 500
-    tolerance: float = 1e-18
+    tolerance: float = 1e-17
     restarts: int = 6
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from trustsem.data.columns import open_table
 from trustsem.errors import DataError, OptionError
 from trustsem.inference import residuals as residual_formulas
 from trustsem.inference.effects import effects_of_block
@@ -231,8 +231,6 @@ def predict(fit: Fit, data: Any, method: str) -> Any:
     """See :meth:`Fit.predict`."""
     import pandas as pd
 
-    from trustsem.data.columns import open_table
-
     choose("method", method, ("regression", "bartlett"))
     weigh = regression_weights if method == "regression" else bartlett_weights
     results = []
@@ -243,8 +241,7 @@ def predict(fit: Fit, data: Any, method: str) -> Any:
             raise OptionError("The model has no latent variables, so there are no factor scores. Use `fit.implied()` and `fit.effects()` instead.")
         block = fit.sample.blocks[b]
         if data is not None:
-            table = open_table(data, layout.observed)
-            rows = np.column_stack([table.floats(name) for name in layout.observed])
+            rows = open_table(data, layout.observed).matrix(layout.observed)
         elif block.rows is None:
             raise DataError("Factor scores need the rows of the data, but the model was fitted to summary statistics. Give predict(data=...).")
         else:
@@ -254,8 +251,3 @@ def predict(fit: Fit, data: Any, method: str) -> Any:
             raise DataError("Factor scores need means, but the model was fitted to a covariance matrix alone. Give sample_mean= as well.")
         results.append(pd.DataFrame((rows - centre) @ weigh(point).T + level, columns=list(layout.latent)))
     return _by_group(fit, results)
-
-
-def finite_or_none(value: float) -> float | None:
-    """Return `value`, or None for NaN and infinities (which JSON does not have)."""
-    return float(value) if math.isfinite(value) else None

@@ -90,20 +90,33 @@ def information_criteria(logl: float, unrestricted: float, npar: int, n: int) ->
 
 
 def _noncentrality(x: float, df: int, probability: float) -> float:
-    """Return the noncentrality at which P(chi-square <= x) equals `probability`; 0 if even the central one lies below it."""
-    if chndtr(x, df, 0.0) <= probability:
-        return 0.0
+    """Return the noncentrality at which P(chi-square <= x) equals `probability`; 0 if even the central one lies below it.
+
+    The root is found by the Illinois variant of false position, which keeps it bracketed.
+    """
     low, high = 0.0, max(x, 1.0)
-    while chndtr(x, df, high) > probability:
-        low, high = high, 2.0 * high
+    at_low = float(chndtr(x, df, low)) - probability
+    if at_low <= 0.0:
+        return 0.0
+    at_high = float(chndtr(x, df, high)) - probability
+    while at_high > 0.0:
+        low, at_low = high, at_high
+        high *= 2.0
+        at_high = float(chndtr(x, df, high)) - probability
+    side = 0
     for _ in range(200):
-        middle = 0.5 * (low + high)
-        if chndtr(x, df, middle) > probability:
-            low = middle
+        middle = (low * at_high - high * at_low) / (at_high - at_low)
+        value = float(chndtr(x, df, middle)) - probability
+        if value > 0.0:
+            low, at_low = middle, value
+            at_high *= 0.5 if side > 0 else 1.0
+            side = 1
         else:
-            high = middle
-        if high - low <= 1e-12 * high:
-            break
+            high, at_high = middle, value
+            at_low *= 0.5 if side < 0 else 1.0
+            side = -1
+        if abs(value) < 1e-15 or high - low <= 1e-13 * high:
+            return middle
     return 0.5 * (low + high)
 
 

@@ -14,29 +14,36 @@ __all__ = ["cholesky", "invert", "invert_definite", "multiply", "multiply_transp
 def cholesky(matrix: Reals, lower: Reals) -> bool:
     """Write the lower Cholesky factor of `matrix` (n, n) to `lower`; False if `matrix` is not positive definite.
 
-    A pivot below 1e-14 of its diagonal element counts as not positive: rounding has then destroyed it.
+    A pivot below 1e-14 of its diagonal element counts as not positive: rounding has then destroyed it. Columns are eliminated four at a time, so
+    that every element of the rest is loaded and stored once for four multiplications.
     """
     n = matrix.shape[0]
-    column = np.empty(n)
+    column = np.zeros((4, n))
     for i in range(n):
         for j in range(i + 1):
             lower[i, j] = matrix[i, j]
         for j in range(i + 1, n):
             lower[i, j] = 0.0
-    for k in range(n):
-        pivot = lower[k, k]
-        if not (pivot > 1e-14 * abs(matrix[k, k])) or not np.isfinite(pivot):
-            return False
-        root = np.sqrt(pivot)
-        lower[k, k] = root
-        for i in range(k + 1, n):
-            lower[i, k] /= root
-            column[i] = lower[i, k]
-        for i in range(k + 1, n):
-            factor = lower[i, k]
-            if factor != 0.0:
-                for j in range(k + 1, i + 1):
-                    lower[i, j] -= factor * column[j]
+    for first in range(0, n, 4):
+        last = min(first + 4, n)
+        for k in range(first, last):
+            pivot = lower[k, k]
+            if not (pivot > 1e-14 * abs(matrix[k, k])) or not np.isfinite(pivot):
+                return False
+            root = np.sqrt(pivot)
+            lower[k, k] = root
+            for i in range(k + 1, n):
+                lower[i, k] /= root
+                column[k - first, i] = lower[i, k]
+            for j in range(k + 1, last):
+                factor = lower[j, k]
+                for i in range(j, n):
+                    lower[i, j] -= factor * lower[i, k]
+        # A last panel of fewer than four columns has nothing after it, so stale entries of `column` are never used.
+        for i in range(last, n):
+            f0, f1, f2, f3 = column[0, i], column[1, i], column[2, i], column[3, i]
+            for j in range(last, i + 1):
+                lower[i, j] -= f0 * column[0, j] + f1 * column[1, j] + f2 * column[2, j] + f3 * column[3, j]
     return True
 
 

@@ -178,7 +178,6 @@ def scoring(
     """
     r, size = start.shape[0], structure.n_theta
     gradient, hessian, theta = np.empty(size), np.empty((size, size)), np.empty(size)
-    nothing, nowhere = np.empty(0), np.empty((0, 0))
     x, trial, step = np.empty(r), np.empty(r), np.zeros(r)
     g, h, before, learnt = np.empty(r), np.empty((r, r)), np.empty(r), np.zeros((r, r))
     _trial(start, step, lower, upper, x)
@@ -215,7 +214,8 @@ def scoring(
             _trial(x, step, lower, upper, trial)
             predicted = _predict(g, h, learnt, x, trial)
             _theta(trial, basis, origin, mapped, theta)
-            height = evaluate(structure, moments, theta, nothing, nowhere)
+            # Derivatives at once: most steps are accepted, and then this is the only evaluation of the iteration.
+            height = evaluate(structure, moments, theta, gradient, hessian)
             gain = value - height
             if np.isfinite(height) and (gain >= 1e-4 * predicted or (predicted < noise and gain > -noise)):
                 accepted = True
@@ -233,15 +233,14 @@ def scoring(
             return x, value, iteration, STALLED, decrement
         for a in range(r):
             before[a] = g[a]
-        value = evaluate(structure, moments, theta, gradient, hessian)
+        previous, value = value, height
         _reduce(gradient, hessian, basis, mapped, g, h)
         _learn(before, g, h, learnt, x, trial)
         if predicted < noise and decrement <= 1e-12:
             # At the limit of rounding: stop where the gradient no longer gets smaller.
             after = _step(g, h, learnt, trial, lower, upper, 0.0, step)
             if after < 0.0 or after > decrement:
-                _theta(x, basis, origin, mapped, theta)
-                return x, evaluate(structure, moments, theta, nothing, nowhere), iteration, CONVERGED, decrement
+                return x, previous, iteration, CONVERGED, decrement
             if after > 0.25 * decrement:
                 return trial, value, iteration, CONVERGED, after
         for a in range(r):

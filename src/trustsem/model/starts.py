@@ -10,32 +10,69 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trustsem.kernels.structure import COVARIANCE, INTERCEPT, PATH, Integers, Reals
 from trustsem.model.problem import BlockMoments
 from trustsem.model.ram import Model
 
+Flags = NDArray[np.bool_]
+
 __all__ = ["StartPlan", "plain_start", "plan_start", "start_values"]
 
 
 @dataclass(frozen=True, eq=False)
-class _Slots:
-    """Parameters of one kind that share an effect or a factor: places, parameter (-1: fixed) and fixed value of each."""
+class _Effect:
+    """A variable with causes: its place, and place, parameter (-1: fixed) and fixed value of each cause."""
 
     variable: int
-    others: Integers
+    causes: Integers
     theta: Integers
     fixed: Reals
 
 
 @dataclass(frozen=True, eq=False)
+class _Factors:
+    """Factors of one order, as a list of loadings.
+
+    Attributes
+    ----------
+    factors : (F,) int
+        Places of the factors.
+    item, factor, anchor : (L,) int
+        Each loading's indicator, factor (counted from 0) and that factor's reference indicator.
+    theta, fixed : (L,)
+        Parameter (-1: fixed) and fixed value of each loading.
+    members : (L, m) bool
+        Indicators of each loading's factor.
+    size : (L,) int
+        Number of indicators of each loading's factor.
+    unit : (F,) float
+        The fixed loading of the reference indicator; NaN where all loadings are free.
+    known : (V,) int
+        Variables whose covariances are known when these factors are started.
+    """
+
+    factors: Integers
+    item: Integers
+    factor: Integers
+    anchor: Integers
+    theta: Integers
+    fixed: Reals
+    members: Flags
+    size: Integers
+    unit: Reals
+    known: Integers
+
+
+@dataclass(frozen=True, eq=False)
 class _BlockPlan:
-    factors: tuple[_Slots, ...]  # one for each latent variable with indicators, first-order first
-    n_first_order: int
-    effects: tuple[_Slots, ...]  # one for each variable with causes by `~`
-    causes_done: tuple[int, ...]
-    variances: _Slots
+    orders: tuple[_Factors, ...]
+    effects: tuple[_Effect, ...]
+    variance_theta: Integers
+    variance_fixed: Reals
     covariances: tuple[tuple[int, int, int], ...]
+    residual_covariances: tuple[int, ...]
     intercepts: tuple[tuple[int, int], ...]
 
 
@@ -46,6 +83,9 @@ class StartPlan:
     blocks: tuple[_BlockPlan, ...]
 
 
+_Entries = dict[int, list[tuple[int, int, float]]]
+
+
 def plan_start(model: Model) -> StartPlan:
     """Read `model` for :func:`start_values`."""
     return StartPlan(tuple(_plan_block(model, b) for b in range(len(model.blocks))))
@@ -54,10 +94,10 @@ def plan_start(model: Model) -> StartPlan:
 def _plan_block(model: Model, b: int) -> _BlockPlan:
     layout = model.blocks[b]
     p, size = len(layout.observed), len(layout.variables)
-    loadings: dict[int, list[tuple[int, int, float]]] = {}
-    effects: dict[int, list[tuple[int, int, float]]] = {}
+    loadings: _Entries = {}
+    effects: _Entries = {}
     variance_theta, variance_fixed = np.full(size, -1, dtype=np.int64), np.zeros(size)
-    covariances, intercepts = [], []
+    pairs, intercepts = [], []
     for k, (row, cell) in enumerate(zip(model.table.rows, model.cells, strict=True)):
         if row.block != b + 1:
             continue
@@ -72,23 +112,65 @@ def _plan_block(model: Model, b: int) -> _BlockPlan:
         elif cell.row == cell.column:
             variance_theta[cell.row], variance_fixed[cell.row] = theta, fixed
         elif theta >= 0:
-            covariances.append((cell.row, cell.column, theta))
-
-    def slots(variable: int, entries: Sequence[tuple[int, int, float]]) -> _Slots:
-        others, theta, fixed = zip(*entries, strict=True)
-        return _Slots(variable, np.array(others), np.array(theta), np.array(fixed))
-
-    first = [slots(f, entries) for f, entries in loadings.items() if all(other < p for other, _, _ in entries)]
-    done = {factor.variable for factor in first} | set(range(p))
-    higher = [slots(f, entries) for f, entries in loadings.items() if f not in done]
+            pairs.append((cell.row, cell.column, theta))
+    dependent = set(effects) | {item for entries in loadings.values() for item, _, _ in entries}
     return _BlockPlan(
-        factors=tuple(first + higher),
-        n_first_order=len(first),
-        effects=tuple(slots(effect, entries) for effect, entries in effects.items()),
-        causes_done=tuple(sorted(done)),
-        variances=_Slots(0, np.arange(size), variance_theta, variance_fixed),
-        covariances=tuple(covariances),
+        orders=_plan_orders(loadings, p, size),
+        effects=tuple(_Effect(effect, *_columns(entries)) for effect, entries in effects.items()),
+        variance_theta=variance_theta,
+        variance_fixed=variance_fixed,
+        covariances=tuple((i, j, theta) for i, j, theta in pairs if i not in dependent and j not in dependent),
+        residual_covariances=tuple(theta for i, j, theta in pairs if i in dependent or j in dependent),
         intercepts=tuple(intercepts),
+    )
+
+
+def _columns(entries: Sequence[tuple[int, int, float]]) -> tuple[Integers, Integers, Reals]:
+    others, theta, fixed = zip(*entries, strict=True)
+    return np.array(others), np.array(theta), np.array(fixed)
+
+
+def _plan_orders(loadings: _Entries, p: int, size: int) -> tuple[_Factors, ...]:
+    """Sort the factors into orders: those of observed variables first, then those of factors that are already there."""
+    known = list(range(p))
+    left = dict(loadings)
+    orders = []
+    while left:
+        ready = {f: entries for f, entries in left.items() if all(item in known for item, _, _ in entries)}
+        if not ready:
+            break  # factors that indicate one another in a circle keep their default start
+        orders.append(_plan_order(ready, known, size))
+        known = known + list(ready)
+        left = {f: entries for f, entries in left.items() if f not in ready}
+    return tuple(orders)
+
+
+def _plan_order(ready: _Entries, known: Sequence[int], size: int) -> _Factors:
+    item, factor, anchor, theta, fixed, members, count, unit = [], [], [], [], [], [], [], []
+    for number, entries in enumerate(ready.values()):
+        reference = next((entry for entry in entries if entry[1] < 0 and entry[2] != 0.0), None)
+        unit.append(math.nan if reference is None else reference[2])
+        flags = np.zeros(size, dtype=bool)
+        flags[[entry[0] for entry in entries]] = True
+        for entry in entries:
+            item.append(entry[0])
+            theta.append(entry[1])
+            fixed.append(entry[2])
+            factor.append(number)
+            anchor.append((reference or entries[0])[0])
+            members.append(flags)
+            count.append(len(entries))
+    return _Factors(
+        np.array(list(ready)),
+        np.array(item),
+        np.array(factor),
+        np.array(anchor),
+        np.array(theta),
+        np.array(fixed),
+        np.array(members),
+        np.array(count),
+        np.array(unit),
+        np.array(known),
     )
 
 
@@ -138,105 +220,102 @@ def _start_block(theta: Reals, plan: _BlockPlan, block: BlockMoments, size: int)
     total = np.zeros((size, size))  # covariances of all variables, filled as they become known
     total[:p, :p] = block.cov
     for k in range(p, size):
-        total[k, k] = plan.variances.fixed[k] or 1.0
+        total[k, k] = plan.variance_fixed[k] or 1.0
     residual = np.diag(total).copy()
     loadings = np.zeros((size, size))
-    _start_factors(theta, plan.factors[: plan.n_first_order], plan, total, residual, loadings)
-    _start_factors(theta, plan.factors[plan.n_first_order :], plan, total, residual, loadings)
+    for order in plan.orders:
+        _start_factors(theta, order, plan, total, residual, loadings)
     for effect in plan.effects:
-        y, causes = effect.variable, effect.others
+        y, causes = effect.variable, effect.causes
         free = effect.theta >= 0
-        among = total[np.ix_(causes, causes)]
+        among = total[causes[:, None], causes]
         slope = effect.fixed.copy()
         if free.any():
-            target = total[causes, y][free] - among[np.ix_(free, ~free)] @ slope[~free]
-            ridge = among[np.ix_(free, free)] + 1e-6 * np.diag(np.diag(among)[free])
-            slope[free] = np.linalg.lstsq(ridge, target, rcond=None)[0]
-            theta[effect.theta[free]] = slope[free]
+            chosen = np.flatnonzero(free)
+            target = total[causes, y] - among @ slope
+            inner = among[chosen[:, None], chosen]
+            inner[np.diag_indices_from(inner)] *= 1.0 + 1e-6
+            slope[chosen] = _solve(inner, target[chosen])
+            theta[effect.theta[chosen]] = slope[chosen]
         explained = float(slope @ among @ slope)
         residual[y] = max(min(residual[y], total[y, y] - explained), 0.1 * total[y, y])
-    free = plan.variances.theta >= 0
-    theta[plan.variances.theta[free]] = residual[free]
-    dependent = {effect.variable for effect in plan.effects}
-    indicators = {int(i) for factor in plan.factors for i in factor.others}
+    free = plan.variance_theta >= 0
+    theta[plan.variance_theta[free]] = residual[free]
     for i, j, parameter in plan.covariances:
-        plain = i in dependent or j in dependent or i in indicators or j in indicators
-        theta[parameter] = 0.0 if plain else total[i, j]
+        theta[parameter] = total[i, j]
     if block.mean is not None:
         _start_means(theta, plan, block.mean, loadings, p)
 
 
-def _start_factors(theta: Reals, factors: Sequence[_Slots], plan: _BlockPlan, total: Reals, residual: Reals, loadings: Reals) -> None:
-    """Start the loadings of `factors`, and add the covariances of the factors to `total`."""
-    if not factors:
-        return
-    for factor in factors:
-        f, items = factor.variable, factor.others
-        free = factor.theta >= 0
-        within = total[np.ix_(items, items)]
-        fixed_variance = plan.variances.theta[f] < 0
-        weights, variance = _fabin(within, factor.fixed, free, plan.variances.fixed[f] if fixed_variance else math.nan)
-        theta[factor.theta[free]] = weights[free]
-        loadings[items, f] = weights
-        total[f, f] = variance
-        residual[f] = variance
-    columns = np.array([factor.variable for factor in factors])
-    rows = np.unique(np.concatenate([factor.others for factor in factors]))
-    scale = np.sqrt(np.maximum(np.diag(total)[rows], 1e-300))
-    scaled = loadings[np.ix_(rows, columns)] / scale[:, None]
-    communality = np.einsum("ij,j,ij->i", scaled, np.diag(total)[columns], scaled)
-    residual[rows] = np.clip(1.0 - communality, 0.1, 0.9) * scale**2
-    inner = scaled.T @ scaled
-    inner[np.diag_indices_from(inner)] += 1e-8 * (np.trace(inner) / len(columns) + 1e-8)
-    weights = np.linalg.solve(inner, scaled.T) / scale
-    among = weights @ total[np.ix_(rows, rows)] @ weights.T
-    sd = np.sqrt(np.maximum(np.diag(total)[columns], 1e-300))
-    limit = 0.8 * np.outer(sd, sd)
-    np.fill_diagonal(among, sd**2)
-    among = np.clip(among, -limit, limit) + np.diag(0.2 * sd**2)
-    total[np.ix_(columns, columns)] = among
-    known = np.array(plan.causes_done)
-    known = known[~np.isin(known, columns)]
-    across = weights @ total[np.ix_(rows, known)]
-    total[np.ix_(columns, known)] = across
-    total[np.ix_(known, columns)] = across.T
+def _solve(matrix: Reals, right: Reals) -> Reals:
+    """Solve a small system; the least squares solution if it is singular."""
+    try:
+        return np.asarray(np.linalg.solve(matrix, right))
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.lstsq(matrix, right, rcond=None)[0])
 
 
-def _fabin(within: Reals, fixed: Reals, free: np.ndarray, factor_variance: float) -> tuple[Reals, float]:
-    """Return loadings (k,) and factor variance from the indicators' covariance matrix (k, k).
+def _start_factors(theta: Reals, order: _Factors, plan: _BlockPlan, total: Reals, residual: Reals, loadings: Reals) -> None:
+    """Start the loadings of the factors of one `order`, and add the factors' covariances to `total`.
 
-    FABIN 2 estimates the loading of j as the regression of j on the reference indicator, with the remaining indicators as instruments of equal
-    weight. It works on correlations, so that the units of the indicators do not matter.
+    Covariances among factors are those of least squares scores given the loadings, shrunk by a fifth so that the start is admissible.
     """
-    sd = np.sqrt(np.maximum(np.diag(within), 1e-300))
-    correlation = within / np.outer(sd, sd)
-    k = sd.size
-    anchors = np.flatnonzero(~free & (fixed != 0.0))
-    reference = int(anchors[0]) if anchors.size else 0
-    ratio = np.ones(k)
-    first = correlation[reference]
-    if k >= 3:
-        squared = first @ correlation
-        numerator = squared - first - first * 1.0
-        denominator = squared[reference] - 1.0 - first**2
-        usable = denominator > 1e-3
-        ratio = np.where(usable, numerator / np.where(usable, denominator, 1.0), 1.0)
-    elif k == 2:
-        ratio = np.where(first < 0, -1.0, 1.0)
-    ratio = np.where(np.abs(ratio) < 0.1, np.where(ratio < 0, -0.1, 0.1), np.clip(ratio, -10.0, 10.0))
+    weights, variances = _fabin(order, plan, total)
+    free = order.theta >= 0
+    theta[order.theta[free]] = weights[free]
+    columns = order.factors
+    loadings[order.item, columns[order.factor]] = weights
+    residual[columns] = variances
+    sd = np.sqrt(np.maximum(np.diag(total), 1e-300))
+    known = order.known
+    scaled = loadings[known[:, None], columns] / sd[known, None]
+    communality = (scaled**2) @ variances
+    measured = np.flatnonzero(communality > 0.0)
+    residual[known[measured]] = np.clip(1.0 - communality[measured], 0.1, 0.9) * sd[known[measured]] ** 2
+    inner = scaled.T @ scaled
+    inner[np.diag_indices_from(inner)] += 1e-8 * (np.trace(inner) / columns.size + 1e-8)
+    scores = np.linalg.solve(inner, scaled.T) / sd[known]
+    across = scores @ total[known[:, None], known]
+    limit = 0.8 * np.sqrt(np.outer(variances, variances))
+    among = np.clip(across @ scores.T, -limit, limit)
+    np.fill_diagonal(among, variances)
+    total[columns[:, None], columns] = among
+    total[columns[:, None], known] = across
+    total[known[:, None], columns] = across.T
+
+
+def _fabin(order: _Factors, plan: _BlockPlan, total: Reals) -> tuple[Reals, Reals]:
+    """Return the loadings (L,) and the factor variances (F,) from the covariances of the indicators.
+
+    FABIN 2 estimates the loading of an indicator as its regression on the reference indicator, with the factor's remaining indicators as instruments of
+    equal weight. It works on correlations, so that the units of the indicators do not matter.
+    """
+    sd = np.sqrt(np.maximum(np.diag(total), 1e-300))
+    own, other = order.item, order.anchor
+    reference = own == other
+    from_anchor = np.where(order.members, total[other] / (sd[other, None] * sd), 0.0)
+    from_item = total[own] / (sd[own, None] * sd)
+    first = total[other, own] / (sd[other] * sd[own])
+    numerator = np.sum(from_anchor * from_item, axis=1) - 2.0 * first
+    denominator = np.sum(from_anchor**2, axis=1) - 1.0 - first**2
+    usable = (order.size >= 3) & (denominator > 1e-3)
+    ratio = np.where(usable, numerator / np.where(usable, denominator, 1.0), np.where(first < 0.0, -1.0, 1.0))
+    ratio = np.where(np.abs(ratio) < 0.1, np.where(ratio < 0.0, -0.1, 0.1), np.clip(ratio, -10.0, 10.0))
     ratio[reference] = 1.0
-    others = np.arange(k) != reference
-    communality = float(np.mean(first[others] / ratio[others])) if k > 1 else 0.9
-    ceiling = 0.9 / float(np.max(ratio**2))
-    communality = min(max(communality, 0.1 * ceiling), ceiling)
-    standard = ratio * sd
-    if anchors.size:
-        unit = fixed[reference] / standard[reference]
-        weights = np.where(free, standard * unit, fixed)
-        variance = communality / unit**2 if math.isnan(factor_variance) else factor_variance
-        return weights, variance
-    variance = factor_variance if factor_variance > 0 else 1.0
-    return np.where(free, standard * math.sqrt(communality / variance), fixed), variance
+    count = order.factors.size
+    others = np.bincount(order.factor[~reference], minlength=count)
+    shared = np.bincount(order.factor[~reference], (first / ratio)[~reference], minlength=count)
+    largest = np.zeros(count)
+    np.maximum.at(largest, order.factor, ratio**2)
+    ceiling = 0.9 / largest
+    communality = np.clip(np.where(others > 0, shared / np.maximum(others, 1), 0.9), 0.1 * ceiling, ceiling)
+    anchor_sd = np.zeros(count)
+    anchor_sd[order.factor] = sd[other]
+    fixed_variance = np.where(plan.variance_theta[order.factors] < 0, plan.variance_fixed[order.factors], np.nan)
+    # With a reference loading the factor has its units; without one, those of its fixed variance (or 1).
+    unit = np.where(np.isnan(order.unit), np.sqrt(communality / np.where(fixed_variance > 0.0, fixed_variance, 1.0)), order.unit / anchor_sd)
+    variances = np.where(np.isnan(fixed_variance), communality / unit**2, fixed_variance)
+    return np.where(order.theta >= 0, ratio * sd[own] * unit[order.factor], order.fixed), variances
 
 
 def _start_means(theta: Reals, plan: _BlockPlan, mean: Reals, loadings: Reals, p: int) -> None:
@@ -256,6 +335,6 @@ def _start_means(theta: Reals, plan: _BlockPlan, mean: Reals, loadings: Reals, p
             theta[parameter] = mean[v]
             effect = slopes.get(v)
             if effect is not None:
-                observed = effect.others < p
+                observed = effect.causes < p
                 values = np.where(effect.theta >= 0, theta[effect.theta], effect.fixed)
-                theta[parameter] -= float(values[observed] @ mean[effect.others[observed]])
+                theta[parameter] -= float(values[observed] @ mean[effect.causes[observed]])

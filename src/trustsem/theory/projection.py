@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 __all__ = ["Absorption", "Arrow", "MixedGraph", "Spouse", "absorb", "project", "project_values", "topological"]
 
+_RESIDUAL = "residual association"
+
 
 @dataclass(frozen=True)
 class Arrow:
@@ -52,12 +54,15 @@ class Spouse:
     left, right : str
         Nodes.
     origin : str
-        The removed node it stands for; empty if it was there before.
+        The removed node that it stands for, or also stands for; empty if there is none.
+    stated : bool
+        Whether it was there before anything was removed.
     """
 
     left: str
     right: str
     origin: str = ""
+    stated: bool = True
 
     @property
     def pair(self) -> frozenset[str]:
@@ -165,19 +170,23 @@ def _remove(graph: MixedGraph, node: str) -> MixedGraph:
     joined = [(one, two) for i, one in enumerate(children) for two in children[i + 1 :]]
     joined += [(partner, child) for partner in graph.partners(node) for child in children if partner != child]
     for left, right in joined:
-        spouses.setdefault(frozenset((left, right)), Spouse(left, right, node))
+        existing = spouses.get(frozenset((left, right)), Spouse(left, right, stated=False))
+        spouses[existing.pair] = replace(existing, origin=existing.origin or node)
     return MixedGraph(tuple(n for n in graph.nodes if n != node), tuple(arrows.values()), tuple(spouses.values()))
 
 
 def _join(existing: Arrow | None, first: Arrow, second: Arrow) -> Arrow:
     sign = "?" if "?" in (first.sign, second.sign) else "+" if first.sign == second.sign else "-"
-    heads = (() if not first.stated else (f"{first.cause} -> {first.effect}",)) + first.routes
-    tails = (() if not second.stated else (f"{second.cause} -> {second.effect}",)) + second.routes
     # Both ends name the removed node in the middle; it is written once.
-    routes = tuple(head + tail.removeprefix(second.cause) for head in heads for tail in tails)
+    routes = tuple(head + tail.removeprefix(second.cause) for head in _ways(first) for tail in _ways(second))
     if existing is None:
         return Arrow(first.cause, second.effect, sign, routes, stated=False)
     return replace(existing, sign=existing.sign if existing.sign == sign else "?", routes=existing.routes + routes)
+
+
+def _ways(arrow: Arrow) -> tuple[str, ...]:
+    own = (f"{arrow.cause} -> {arrow.effect}",) if arrow.stated else ()
+    return own + tuple(route for route in arrow.routes if not route.startswith(_RESIDUAL))
 
 
 def absorb(graph: MixedGraph) -> tuple[MixedGraph, tuple[Absorption, ...]]:
@@ -205,7 +214,7 @@ def absorb(graph: MixedGraph) -> tuple[MixedGraph, tuple[Absorption, ...]]:
             continue
         origins = {next(iter(s.pair - {child})): s.origin for s in graph.spouses if child in s.pair}
         arrows = tuple(
-            replace(arrow, routes=(*arrow.routes, f"residual association of {arrow.cause} and {child} through {origins[arrow.cause]}"))
+            replace(arrow, routes=(*arrow.routes, f"{_RESIDUAL} of {arrow.cause} and {child} through {origins[arrow.cause]}"))
             if arrow.effect == child and arrow.cause in sources
             else arrow
             for arrow in graph.arrows
@@ -219,7 +228,7 @@ def absorb(graph: MixedGraph) -> tuple[MixedGraph, tuple[Absorption, ...]]:
 def _absorbable(graph: MixedGraph, child: str) -> tuple[str, ...]:
     parents = set(graph.parents(child))
     partners = set(graph.partners(child))
-    derived = {other for spouse in graph.spouses if child in spouse.pair and spouse.origin for other in spouse.pair - {child}}
+    derived = {other for spouse in graph.spouses if child in spouse.pair and not spouse.stated for other in spouse.pair - {child}}
     sources = {node for node in parents & derived if set(graph.parents(node)) <= parents}
     while True:
         keep = {node for node in sources if all(w in sources or w in partners for w in set(graph.partners(node)) - {child})}

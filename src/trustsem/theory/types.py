@@ -292,15 +292,18 @@ class ResidualCovariance:
         Where it comes from.
     free : bool
         Estimated; otherwise fixed to zero.
-    derived : bool
-        Whether it stands for a dropped construct.
+    origin : str
+        The dropped construct that it stands for, or also stands for; empty if there is none.
+    stated : bool
+        Whether the theory states it apart from that.
     """
 
     left: str
     right: str
     provenance: tuple[Provenance, ...]
     free: bool = True
-    derived: bool = False
+    origin: str = ""
+    stated: bool = True
 
     @property
     def pair(self) -> frozenset[str]:

@@ -159,7 +159,7 @@ expected <- function(case) {
   block("fit_measures", { m <- unclass(fitMeasures(fit)); x <- as.list(num(m)); names(x) <- gsub(".", "_", names(m), fixed = TRUE); x })
   block("group_chisq", vec(lavInspect(fit, "test")[[1]]$stat.group))
   block("coef", list(names = I(names(coef(fit))), values = vec(coef(fit))))
-  block("vcov", { v <- vcov(fit); vec(unclass(v)[upper.tri(v, diag = TRUE)], 8) })
+  block("vcov", { v <- vcov(fit); vec(unclass(v)[upper.tri(v, diag = TRUE)], 7) })
   block("implied", as_groups(fitted(fit), labels, moments))
   block("sample", as_groups(lavInspect(fit, "sampstat"), labels, moments))
   for (type in c("raw", "cor", "cor.bentler", "normalized", "standardized")) {

@@ -1,7 +1,7 @@
 # Parameter tables of R's lavaan, for comparison with trustsem.spec.build.
 #
 # Usage: Rscript make.R cases.json tables.json
-# Each case: {"id", "model", "fun", "n_groups", "options": {lavaan's option names}}. No data are needed: each model is set up, not
+# Each case: {"id", "model", "fun", "n_groups", "options": {lavaan's option names}}; `fun` is sem, cfa, growth, lavaan, or lavaanify. No data are needed: each model is set up, not
 # fitted, on a made-up covariance matrix with the names that the model mentions. Each answer repeats the case and adds `rows` (the columns
 # of lavaan's parameter table), `ov`, `lv`, `ov.x` (per group) or, where lavaan refuses the model, `error`.
 
@@ -23,8 +23,21 @@ made_up_moments <- function(names) {
   list(cov = cov, mean = setNames(seq_len(p) / 10, names))
 }
 
+# The table alone, for models that cannot be set up without data of a particular kind.
+table_only <- function(case, n_groups) {
+  options <- lapply(case$options, function(x) if (is.list(x)) unlist(x) else x)
+  warnings <- character()
+  table <- withCallingHandlers(do.call(lavaanify, c(list(model = case$model, ngroups = n_groups), options)), warning = function(w) {
+    warnings <<- c(warnings, conditionMessage(w))
+    invokeRestart("muffleWarning")
+  })
+  keep <- intersect(c("lhs", "op", "rhs", "user", "block", "group", "free", "ustart", "exo", "label", "plabel", "lower", "upper"), names(table))
+  list(rows = table[keep], warnings = I(warnings))
+}
+
 table_of <- function(case) {
   n_groups <- if (is.null(case$n_groups)) 1L else as.integer(case$n_groups)
+  if (case$fun == "lavaanify") return(table_only(case, n_groups))
   moments <- made_up_moments(observed_names(case$model, n_groups))
   options <- lapply(case$options, function(x) if (is.list(x)) unlist(x) else x)
   call <- c(list(model = case$model, do.fit = FALSE, se = "none", test = "none"), options)

@@ -1,0 +1,282 @@
+"""A verdict for every proposition of a theory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trustsem.appraisal.verdicts import RULE, Judgement, judge
+from trustsem.data.columns import open_table
+from trustsem.display import escape, html_banner, html_table, number, text_table, wrap
+from trustsem.errors import DataError, OptionError, TheoryError, closest
+from trustsem.fitting.fit import Fit
+from trustsem.fitting.sem import sem
+from trustsem.fitting.serialise import plain, versions
+from trustsem.inference.fit_measures import Chisq
+from trustsem.inference.small_sample import swain
+from trustsem.theory import Proposition, Theory, load_theory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SCHEMA", "Appraisal", "appraise"]
+
+SCHEMA = "trustsem.appraisal/1"
+ONE_WAVE = "Direction assumed, not tested: data of one wave cannot tell a cause from its effect."
+UNADJUSTED = "Intervals are unadjusted for the number of propositions; p-values and verdicts are adjusted."
+_SHOWN = ("cause", "effect", "sign", "est", "std", "ci_lower", "ci_upper", "p_zero", "verdict", "size_shown")
+
+
+@dataclass(frozen=True, eq=False)
+class Appraisal:
+    """What the data say of a theory.
+
+    Attributes
+    ----------
+    theory : Theory
+        As appraised (constructs without data are projected out).
+    fit : Fit
+    claims : tuple of Proposition
+        The propositions judged, in the order of the theory.
+    sesoi : tuple of float
+        Smallest effect size of interest of each claim, standardized.
+    alpha, level : float
+        Level of each family of tests, and confidence level.
+    withheld : str
+        Why there are no verdicts; empty if there are.
+    """
+
+    theory: Theory
+    fit: Fit
+    claims: tuple[Proposition, ...]
+    sesoi: tuple[float, ...]
+    alpha: float
+    level: float
+    withheld: str
+
+    @property
+    def rule(self) -> str:
+        """The rule behind the verdicts, in words."""
+        return RULE
+
+    @cached_property
+    def _estimates(self) -> pd.DataFrame:
+        """Standardized solution with the unstandardized estimates beside it, for the rows of the claims."""
+        standard = self.fit.standardized_solution(level=self.level)
+        raw = self.fit.parameter_estimates(level=self.level)
+        standard = standard.assign(est=raw["est"], se_est=raw["se"])
+        paths = standard[standard["op"] == "~"].set_index(["lhs", "rhs"])
+        names = {construct.name: construct.variable for construct in self.theory.parts}
+        return paths.loc[[(names[claim.effect], names[claim.cause]) for claim in self.claims]].reset_index()
+
+    @cached_property
+    def judgement(self) -> Judgement | None:
+        """Adjusted p-values and verdicts; None if there can be none."""
+        if self.withheld:
+            return None
+        table = self._estimates
+        signs = [-1 if claim.sign == "-" else 1 for claim in self.claims]
+        return judge(table["est_std"].to_numpy(float), table["se"].to_numpy(float), np.array(self.sesoi), signs, self.alpha)
+
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """One row per proposition.
+
+        Columns: ``id cause effect sign est se std std_se ci_lower ci_upper`` (the interval is that of ``std``, unadjusted) ``p_zero p_equivalent p_size``
+        (Holm-adjusted) ``sesoi verdict size_shown derived mark``.
+        """
+        import pandas as pd
+
+        table, judged = self._estimates, self.judgement
+        count = len(self.claims)
+        nothing = np.full(count, np.nan)
+        return pd.DataFrame(
+            {
+                "id": [claim.id for claim in self.claims],
+                "cause": [claim.cause for claim in self.claims],
+                "effect": [claim.effect for claim in self.claims],
+                "sign": [claim.sign for claim in self.claims],
+                "est": table["est"].to_numpy(),
+                "se": table["se_est"].to_numpy(),
+                "std": table["est_std"].to_numpy(),
+                "std_se": table["se"].to_numpy(),
+                "ci_lower": table["ci_lower"].to_numpy(),
+                "ci_upper": table["ci_upper"].to_numpy(),
+                "p_zero": nothing if judged is None else judged.p_zero,
+                "p_equivalent": nothing if judged is None else judged.p_equivalent,
+                "p_size": nothing if judged is None else judged.p_size,
+                "sesoi": list(self.sesoi),
+                "verdict": ["no verdict"] * count if judged is None else list(judged.verdict),
+                "size_shown": [False] * count if judged is None else [bool(shown) for shown in judged.size_shown],
+                "derived": [claim.derived for claim in self.claims],
+                "mark": [claim.mark for claim in self.claims],
+            }
+        )
+
+    @cached_property
+    def exact_fit(self) -> dict[str, Chisq]:
+        """The test of exact fit: ``"plain"``, and ``"swain"``, corrected for the size of the sample, by which fit is judged."""
+        plain_test = self.fit.chisq
+        variables = len(self.fit.model.blocks[0].observed)
+        return {"plain": plain_test, "swain": swain(plain_test, variables, self.fit.nobs)}
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know about the verdicts."""
+        lines = [f"No verdicts: {self.withheld}"] if self.withheld else []
+        lines += [ONE_WAVE, UNADJUSTED]
+        if len({*self.sesoi}) == 1:
+            lines.append(f"Smallest effect size of interest d = {self.sesoi[0]:g} (standardized). It is a default chosen here, not the paper's, unless you set it.")
+        derived = [claim.path for claim in self.claims if claim.derived]
+        if derived:
+            lines.append(f"Derived, not stated by the theory: {', '.join(derived)}.")
+        if self.fit.converged and self.fit.df > 0:
+            plain_test, corrected = self.exact_fit["plain"], self.exact_fit["swain"]
+            judged = "is rejected" if corrected.pvalue < self.alpha else "is not rejected"
+            lines.append(
+                f"Exact fit {judged}: chi-square({plain_test.df}) = {corrected.statistic:.2f}, p = {corrected.pvalue:.3f} with Swain's correction "
+                f"(uncorrected {plain_test.statistic:.2f}, p = {plain_test.pvalue:.3f})."
+            )
+        lines += [f"{rival.id} ({rival.title}) cannot be told apart by these data: {rival.equivalent}" for rival in self.theory.rivals() if rival.equivalent]
+        lines += [str(warning) for warning in self.fit.warnings]
+        return tuple(lines)
+
+    def _cells(self) -> tuple[list[str], list[list[str]]]:
+        rows = []
+        for row in self.verdicts.to_dict("records"):
+            rows.append([number(row[name]) if isinstance(row[name], float) else ("yes" if row[name] is True else "" if row[name] is False else str(row[name])) for name in _SHOWN])
+        header = ["cause", "effect", "sign", "est", "std", f"{self.level:.0%} CI", "", "p (Holm)", "verdict", "> d shown"]
+        return header, rows
+
+    def __str__(self) -> str:
+        header, rows = self._cells()
+        lines = [f"{self.theory.title}: appraisal on {self.fit.nobs} observations ({self.fit.options.estimator})", ""]
+        lines += text_table(header, rows, align="lllrrrrrll")
+        lines.append("")
+        lines += wrap(self.rule, 110)
+        for note in self.notes:
+            lines += wrap(f"- {note}", 110)
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        header, rows = self._cells()
+        banner = html_banner([f"No verdicts: {self.withheld}"]) if self.withheld else ""
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        table = html_table(header, rows, align="lllrrrrrll")
+        return f"<h3>{escape(self.theory.title)}: appraisal</h3>{banner}{table}<p>{escape(self.rule)}</p><ul>{notes}</ul>"
+
+    def to_json(self) -> str:
+        """Return verdicts, rule, notes, conventions, versions and the fingerprint of the data as JSON."""
+        records = [{name: plain(value) for name, value in row.items()} for row in self.verdicts.to_dict("records")]
+        tests = {name: {"chisq": plain(test.statistic), "df": test.df, "pvalue": plain(test.pvalue)} for name, test in self.exact_fit.items()}
+        return json.dumps(
+            {
+                "schema": SCHEMA,
+                "versions": versions(),
+                "theory": self.theory.name,
+                "rule": self.rule,
+                "alpha": self.alpha,
+                "verdicts": records,
+                "exact_fit": tests,
+                "notes": list(self.notes),
+                "conventions": self.fit.options.conventions(),
+                "data": {"nobs": self.fit.nobs, "fingerprint": self.fit.sample.fingerprint()},
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
+
+
+def appraise(
+    theory: Theory | str,
+    data: Any = None,
+    *,
+    alpha: float = 0.05,
+    sesoi: float | Mapping[str, float] | None = None,
+    level: float = 0.95,
+    **options: Any,
+) -> Appraisal:
+    """Fit a theory and judge each of its propositions.
+
+    Parameters
+    ----------
+    theory : Theory or str
+        A theory, or the name or path of one.
+    data : data frame, optional
+        Observations with the theory's indicators as columns; or give ``sample_cov`` and ``sample_nobs``.
+    alpha : float
+        Level of each family of tests (see :data:`trustsem.appraisal.verdicts.RULE`).
+    sesoi : float or mapping, optional
+        Smallest effect size of interest instead of the theory's: one for all propositions, or by id.
+    level : float
+        Confidence level of the intervals, which are unadjusted.
+    **options
+        Passed to :func:`trustsem.sem`.
+
+    Returns
+    -------
+    Appraisal
+        Without verdicts if the fit is not converged, not identified or not admissible.
+
+    Raises
+    ------
+    DataError
+        If the data lack indicators of the theory.
+    OptionError
+        For a smallest effect size that is not positive, or of a proposition that does not exist.
+    """
+    if isinstance(theory, str):
+        theory = load_theory(theory)
+    if not isinstance(theory, Theory):
+        raise TheoryError(f"appraise() needs a Theory, or the name or path of one, not {type(theory).__name__!r}.")
+    if not 0.0 < alpha < 1.0:
+        raise OptionError(f"alpha={alpha!r} is not a significance level. Give a number between 0 and 1, such as 0.05.")
+    sizes = _sizes(theory, sesoi)
+    if data is not None:
+        _require_indicators(theory, data)
+    fit = sem(theory, data, **options)
+    withheld = ""
+    if not fit.converged:
+        withheld = f"the fit did not converge. {fit.reason}"
+    elif not fit.identified:
+        withheld = f"the model is not identified by these data ({', '.join(fit.not_identified)})."
+    elif not fit.admissible:
+        withheld = f"the solution is inadmissible: {'; '.join(fit.inadmissible)}."
+    elif fit.options.se == "none":
+        withheld = "the fit has no standard errors."
+    elif fit.model.table.n_groups > 1:
+        withheld = "there are several groups; appraise one group at a time."
+    return Appraisal(theory, fit, tuple(theory.claims), sizes, alpha, level, withheld)
+
+
+def _sizes(theory: Theory, sesoi: float | Mapping[str, float] | None) -> tuple[float, ...]:
+    own = {claim.id: claim.sesoi for claim in theory.claims}
+    if isinstance(sesoi, Mapping):
+        for name in sesoi:
+            if name not in own:
+                raise OptionError(f"sesoi= names the proposition {name!r}, which the theory does not have.{closest(name, own)}")
+        own |= {name: float(value) for name, value in sesoi.items()}
+    elif sesoi is not None:
+        own = dict.fromkeys(own, float(sesoi))
+    for name, value in own.items():
+        if not value > 0.0:
+            raise OptionError(f"The smallest effect size of interest of {name!r} is {value:g}. Give a positive number on the standardized scale.")
+    return tuple(own.values())
+
+
+def _require_indicators(theory: Theory, data: Any) -> None:
+    columns = open_table(data, None).names
+    wanted = [name for part in theory.parts for name in part.indicators]
+    absent = [name for name in wanted if name not in columns]
+    if absent:
+        raise DataError(
+            f"The data lack {len(absent)} of the theory's {len(wanted)} indicators: {', '.join(absent[:6])}{' ...' if len(absent) > 6 else ''}."
+            f"{closest(absent[0], columns)} Map your own columns with `theory.with_indicators({{construct: [columns]}})`."
+        )

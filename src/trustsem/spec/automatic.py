@@ -1,0 +1,125 @@
+"""One block: the written parameters completed by the defaults, in lavaan's order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from trustsem.spec.defaults import Defaults
+from trustsem.spec.names import BlockNames, block_names
+from trustsem.spec.table import Row
+from trustsem.spec.written import Written
+
+__all__ = ["complete_block"]
+
+
+def complete_block(written: Sequence[Written], defaults: Defaults, *, means: bool, group: int) -> list[Row]:
+    """Complete the parameters of one block.
+
+    Parameters
+    ----------
+    written : sequence of Written
+        What the user wrote for this block.
+    defaults : Defaults
+        What to fill in.
+    means : bool
+        Whether the model has a mean structure.
+    group : int
+        Number of the group, from 1.
+
+    Returns
+    -------
+    list of Row
+        The written rows in the order written, then variances, covariances of latent variables, of outcomes, moments of covariates, and
+        intercepts.
+    """
+    names = block_names(written)
+    rows = _user_rows(written, names, defaults, group)
+    names = block_names(rows)
+    taken = {(row.lhs, row.op, row.rhs) for row in rows}
+    taken |= {(rhs, op, lhs) for lhs, op, rhs in taken if op == "~~"}
+    single = _single_indicators(written) if defaults.auto_fix_single and defaults.auto_var else frozenset()
+    for lhs, op, rhs, free, value, exo in _automatic(names, defaults, single, means):
+        if (lhs, op, rhs) not in taken:
+            rows.append(Row(lhs, op, rhs, 0, group, group, 1, free, value, exo))
+    return rows
+
+
+def _user_rows(written: Sequence[Written], names: BlockNames, defaults: Defaults, group: int) -> list[Row]:
+    rank = {name: number for number, name in enumerate(names.latent + names.observed)}
+    fix_first = defaults.auto_fix_first and not defaults.std_lv
+    standardized = frozenset(names.latent) if defaults.std_lv else frozenset()
+    scaled: set[str] = set()
+    rows = []
+    for lhs, op, rhs, fixed, freed, label, _, start, lower, upper, _, _ in written:
+        free, value = True, start
+        if fixed is not None:
+            free, value = False, fixed
+        elif not freed and ((op == "=~" and fix_first and lhs not in scaled) or (op == "~~" and lhs == rhs and lhs in standardized)):
+            # Like lavaan, a starting value given where the scale is set becomes the fixed value.
+            free, value = False, 1.0 if math.isnan(start) else start
+        if op == "=~":
+            scaled.add(lhs)
+        elif op == "~~" and rank[lhs] > rank[rhs]:
+            lhs, rhs = rhs, lhs
+        rows.append(Row(lhs, op, rhs, 1, group, group, 1, free, value, False, label, lower, upper))
+    return rows
+
+
+def _single_indicators(written: Sequence[Written]) -> frozenset[str]:
+    """Variables that are the only indicator of a latent variable and measure nothing else."""
+    count: dict[str, int] = {}
+    times: dict[str, int] = {}
+    for row in written:
+        if row.op == "=~":
+            count[row.lhs] = count.get(row.lhs, 0) + 1
+            times[row.rhs] = times.get(row.rhs, 0) + 1
+    return frozenset(row.rhs for row in written if row.op == "=~" and row.lhs != row.rhs and count[row.lhs] == 1 and times[row.rhs] == 1)
+
+
+_Automatic = tuple[str, str, str, bool, float, bool]
+
+
+def _automatic(names: BlockNames, defaults: Defaults, single: frozenset[str], means: bool) -> Iterator[_Automatic]:
+    """Yield ``(lhs, op, rhs, free, value, exo)`` of everything the defaults may add."""
+    exogenous = set(names.exogenous)
+    latent = set(names.latent)
+    free = defaults.auto_var
+    fixed_x = defaults.fixed_x
+    for name in names.observed:
+        if name not in exogenous:
+            zero = name in single or not free
+            yield name, "~~", name, not zero, 0.0 if zero else math.nan, False
+    for name in names.latent:
+        if name in single or not (free or defaults.std_lv):
+            yield name, "~~", name, False, 0.0, False
+        else:
+            yield name, "~~", name, not defaults.std_lv, 1.0 if defaults.std_lv else math.nan, False
+    if defaults.auto_cov_lv_x:
+        zero = defaults.orthogonal or defaults.orthogonal_x
+        for one, other in combinations(names.latent_exogenous, 2):
+            yield one, "~~", other, not zero, 0.0 if zero else math.nan, False
+    if defaults.auto_cov_y:
+        for one, other in combinations(names.outcomes, 2):
+            zero = (defaults.orthogonal or defaults.orthogonal_y) and one in latent and other in latent
+            yield one, "~~", other, not zero, 0.0 if zero else math.nan, False
+    for number, one in enumerate(names.exogenous):
+        for other in names.exogenous[number:]:
+            zero = not fixed_x and not free and one == other
+            yield one, "~~", other, not fixed_x and not zero, 0.0 if zero else math.nan, fixed_x
+    if means:
+        yield from _intercepts(names, defaults)
+
+
+def _intercepts(names: BlockNames, defaults: Defaults) -> Iterator[_Automatic]:
+    exogenous = set(names.exogenous)
+    for name in names.observed:
+        if name in exogenous and defaults.fixed_x:
+            yield name, "~1", "", False, math.nan, True
+        else:
+            free = defaults.int_ov_free
+            yield name, "~1", "", free, math.nan if free else 0.0, False
+    for name in names.latent:
+        free = defaults.int_lv_free
+        yield name, "~1", "", free, math.nan if free else 0.0, False

@@ -1,0 +1,81 @@
+"""Model text to a complete parameter table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trustsem.errors import OptionError
+from trustsem.spec.automatic import complete_block
+from trustsem.spec.defaults import Defaults
+from trustsem.spec.equality import apply_equal, apply_group_equal, group_equal_option, share_fixed_values
+from trustsem.spec.names import block_names
+from trustsem.spec.parser import parse
+from trustsem.spec.refusals import refuse_unavailable
+from trustsem.spec.relations import build_relations
+from trustsem.spec.statements import StatedRelation
+from trustsem.spec.table import ParameterTable
+from trustsem.spec.written import written_blocks
+
+__all__ = ["build_table"]
+
+
+def build_table(
+    model: str | ParameterTable,
+    defaults: Defaults,
+    *,
+    n_groups: int = 1,
+    group_equal: str | Sequence[str] = (),
+    group_partial: str | Sequence[str] = (),
+) -> ParameterTable:
+    """Read model text and fill in what it leaves out, as lavaan does.
+
+    Parameters
+    ----------
+    model : str or ParameterTable
+        Lavaan model syntax; a table is returned as it is.
+    defaults : Defaults
+        What to fill in, such as ``defaults_for("sem")``.
+    n_groups : int
+        Number of groups. With 1, the number of ``group:`` headers in the text counts.
+    group_equal : str or sequence of str
+        Kinds of parameters that are equal over groups: ``loadings intercepts means residuals residual.covariances lv.variances
+        lv.covariances regressions``.
+    group_partial : str or sequence of str
+        Parameters excepted from `group_equal`, such as ``"f=~x2"``.
+
+    Returns
+    -------
+    ParameterTable
+
+    Raises
+    ------
+    ModelSyntaxError
+        For text that cannot be read; it points at the token.
+    ModelError
+        For text that can be read but not meant.
+    NotAvailableError
+        For operators and modifiers that nothing can estimate yet.
+    OptionError
+        For unknown kinds or parameters in `group_equal` and `group_partial`.
+    """
+    if isinstance(model, ParameterTable):
+        return model
+    if not isinstance(model, str):
+        raise OptionError(f"model= is a {type(model).__name__}. Give model text or a ParameterTable.")
+    kinds = group_equal_option(group_equal)
+    statements = parse(model)
+    refuse_unavailable(statements, model)
+    written, group_labels = written_blocks(statements, n_groups, model)
+    means = (
+        bool(defaults.meanstructure if defaults.meanstructure is not None else len(written) > 1)
+        or any(entry.op == "~1" for block in written for entry in block)
+        or (len(written) > 1 and bool({"intercepts", "means"} & set(kinds)))
+    )
+    blocks = [complete_block(block, defaults, means=means, group=number) for number, block in enumerate(written, 1)]
+    if kinds and len(blocks) > 1:
+        names = [block_names(block) for block in blocks]
+        blocks = apply_group_equal(blocks, names, kinds, group_partial, defaults, loosen=not group_labels)
+    blocks = apply_equal(blocks, written, model)
+    rows = share_fixed_values([row for block in blocks for row in block])
+    relations = build_relations([statement for statement in statements if isinstance(statement, StatedRelation)], rows, model)
+    return ParameterTable(tuple(rows), relations, group_labels, n_groups=len(blocks))
