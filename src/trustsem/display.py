@@ -69,21 +69,21 @@ def heading(title: str) -> str:
 
 
 def pair(label: str, *values: str, indent: int = 2) -> str:
-    """Return a line with a label on the left and values on the right, the last of them ending in column 54.
+    """Return a line with a label on the left and values on the right.
 
     Parameters
     ----------
     label : str
     *values : str
-        Each takes 12 columns, the first what is left of the line.
+        The first ends in column 54, every other takes 12 more columns.
     indent : int
         Spaces before the label.
     """
     left = " " * indent + label
-    tail = "".join(pad_left(value, 12) for value in values[1:])
-    first = values[0] if values else ""
-    gap = max(1, LINE - text_width(left) - text_width(first) - text_width(tail)) if first else 0
-    return f"{left}{' ' * gap}{first}{tail}"
+    if not values:
+        return left
+    gap = max(1, LINE - text_width(left) - text_width(values[0]))
+    return left + " " * gap + values[0] + "".join(pad_left(value, 12) for value in values[1:])
 
 
 def wrap(text: str, width: int = 78, indent: str = "") -> list[str]:

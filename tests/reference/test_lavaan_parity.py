@@ -28,6 +28,8 @@ P = 1e-5  # absolute difference of p-values (lavaan computes 1 - cdf, which is 0
 ROOT = 1e-5  # RMSEA intervals: lavaan's root finder stops early; RMSEA itself is a square root of a number near zero
 CELL = 1e-6  # moments and raw residuals, in units of sqrt(s_ii s_jj)
 EXACT_CELL = 1e-8  # a residual below this (same units) is zero up to rounding; its standardized form is 0/0 in both programs
+NOT_A_CELL = 1e4  # a larger "standardized" residual is a number divided by a variance of zero
+PRINTED_SE = 1.23e-4  # lavaan prints 0 for a standardized standard error below eps ** (1 / 4) = 1.22e-4
 STANDARDIZED = 1e-4  # normalized and standardized residuals (z scale), modification indices (chi-square scale)
 ZERO_MI = 1e-9  # a modification index below this is zero up to rounding; its expected parameter change is noise
 
@@ -35,6 +37,16 @@ HERE = Path(__file__).parent
 CASES: dict[str, dict[str, Any]] = {c["name"]: c for c in json.loads((HERE / "lavaan" / "cases.json").read_text(encoding="utf-8"))}
 RESIDUALS = ("raw", "cor", "cor_bentler", "normalized", "standardized")
 P_VALUES = frozenset({"pvalue", "baseline_pvalue", "rmsea_pvalue", "rmsea_notclose_pvalue"})
+
+UNSTABLE = "badly scaled: with df = 1 every standardized residual is plus or minus sqrt(chi-square) = .097, lavaan prints .0005 to .012"
+SKIPPED = {
+    ("longley_regression", "modindices"): "saturated, nearly singular: the rows lavaan lists are rounding noise (27 before polishing, 5 after)",
+    ("longley_regression", "modindices_rows"): "as above",
+    ("path_cars__randx", "residuals_standardized"): UNSTABLE,
+    ("path_cars__gls_randx", "residuals_standardized"): UNSTABLE,
+    ("means_path_restricted__randx", "residuals_standardized"): "the same data and the same loss of digits",
+}
+LAVAAN_WRONG = {("longley_regression", "baseline_chisq"): "-N log(1 - R2) with NIST's certified R2 is 86.384; lavaan's determinant gives 86.580"}
 
 
 class Line(NamedTuple):
@@ -193,9 +205,12 @@ def estimate_lines(name: str, quantity: str, ours: pd.DataFrame, stored: dict[st
             "z": k * (REL * abs(number(theirs["z"])) + IN_SE),
             "pvalue": k * P,
         }
-        if est == "est_std" and spread < 1e-7:  # a standardized constant: its standard error is rounding noise in lavaan
-            columns = tuple(c for c in columns if c not in {"z", "pvalue"})
+        mine_se = number(mine["se"])
+        hidden = est == "est_std" and spread == 0.0 and mine_se < PRINTED_SE
+        pinned = math.isnan(number(theirs["se"])) and mine_se == 0.0  # lavaan takes the root of +-1e-20
         for column in columns:
+            if (hidden or pinned) and column not in {"est", "est_std", "std_lv", "std_all"}:
+                continue
             default = k * (REL * max(abs(value), abs(number(theirs[column]))) + IN_SE * spread + 1e-9)
             yield Line(f"{row} [{column}]", number(mine[column]), number(theirs[column]), allowed.get(column, default))
 
@@ -231,6 +246,13 @@ def check_fmin(name: str, quantity: str) -> None:
     assert ours <= theirs + FMIN * max(1.0, theirs), f"{name}, {quantity}: ours {ours:.15g} is above lavaan's {theirs:.15g}"
 
 
+def is_noise(measure: str, stored: dict[str, Any]) -> bool:
+    """Whether lavaan's value hangs on whether a number is exactly zero or 1e-14."""
+    if measure.startswith("cn_"):
+        return int(stored["df"]) == 0
+    return measure == "rfi" and stored["chisq"] == stored["baseline_chisq"]
+
+
 def check_fit_measures(name: str, quantity: str) -> None:
     stored = expected(name)["fit_measures"]
     ours = quiet(lambda: fitted(name).fit_measures())
@@ -239,6 +261,8 @@ def check_fit_measures(name: str, quantity: str) -> None:
     scale = max((v for _, s in sample_parts(name) for r, c, v in cells(s["cov"]) if r == c), default=1.0)
     lines = []
     for measure, value in stored.items():
+        if is_noise(measure, stored) or (name, measure) in LAVAAN_WRONG:
+            continue
         theirs = number(value)
         tolerance = CHI * abs(theirs) + FLOOR
         if measure in P_VALUES:
@@ -291,6 +315,11 @@ def sample_parts(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from (((g, stored[g]) for g in expected(name)["groups"]) if expected(name).get("groups") else (("", stored),))
 
 
+def dict_of(stored: dict[str, Any] | None, label: str) -> dict[tuple[str, str], float]:
+    part = stored[label] if stored and label else stored
+    return {(r, c): v for r, c, v in cells(part["cov"])} if part else {}
+
+
 def moment_lines(name: str, ours: Any, stored: Any, unit: str) -> Iterator[Line]:
     """Compare covariances and means by group; `unit` says on which scale a difference is judged."""
     samples, raw = dict(sample_parts(name)), expected(name)["residuals_raw"]
@@ -298,9 +327,14 @@ def moment_lines(name: str, ours: Any, stored: Any, unit: str) -> Iterator[Line]
         label = prefix.removeprefix("group ").strip()
         sd = {r: math.sqrt(v) for r, c, v in cells(samples[label]["cov"]) if r == c}
         residual = raw[label] if label else raw
+        normalized = dict_of(expected(name).get("residuals_normalized"), label)
+
+        def relevant(row: str, column: str, normalized: dict[tuple[str, str], float] = normalized) -> bool:
+            return abs(normalized.get((row, column), 1.0)) > STANDARDIZED
+
         zero = {(r, c): abs(v) < EXACT_CELL * sd[r] * sd[c] for r, c, v in cells(residual["cov"])}
         for row, column, value in cells(theirs["cov"]):
-            if unit == "z" and zero[row, column]:
+            if unit == "z" and (zero[row, column] or abs(value) > NOT_A_CELL or not relevant(row, column)):
                 continue
             tolerance = {"moment": CELL * sd[row] * sd[column], "correlation": CELL, "z": STANDARDIZED * (1 + abs(value))}[unit]
             yield Line(f"{prefix}cov {row} {column}", float(mine["cov"].loc[row, column]), value, slack(name) * tolerance)
@@ -357,10 +391,11 @@ def check_scores(name: str, quantity: str) -> None:
     lines = []
     for prefix, rows in [(g + " ", stored[g]) for g in expected(name).get("groups", [])] or [("", stored)]:
         index = data.index if not prefix else data.index[data[case["options"]["group"]] == prefix.strip()]
+        frame = scores[prefix.strip()].set_axis(index) if isinstance(scores, dict) else scores
         for i, values in zip(index[:5], rows["rows"], strict=True):
             size = np.abs([number(v) for r in rows["rows"] for v in r]).max()
             pairs = zip(rows["names"], values, strict=True)
-            lines += [Line(f"{prefix}row {i} {f}", float(scores.loc[i, f]), number(v), slack(name) * 10 * REL * size) for f, v in pairs]
+            lines += [Line(f"{prefix}row {i} {f}", float(frame.loc[i, f]), number(v), slack(name) * 10 * REL * size) for f, v in pairs]
     check(name, quantity, lines)
 
 
@@ -389,7 +424,7 @@ def stored_quantities() -> Iterator[tuple[str, str]]:
         for quantity, (block, _) in QUANTITIES.items():
             content = expected(name).get(block)
             empty = not content or (quantity == "modindices" and not content["lhs"])
-            if not empty:
+            if not empty and (name, quantity) not in SKIPPED:
                 yield name, quantity
 
 

@@ -76,9 +76,12 @@ def solve_constrained(problem: Problem, start: Reals, limit: int, tolerance: flo
     theta, iterations = _active_set(problem, constraints, start, limit)
     theta, binding, decrement, more = _polish(problem, constraints, theta, limit, tolerance)
     feasible = bool(np.all(np.abs(constraints.equal(theta)) < 1e-7) and np.all(constraints.greater(theta) > -1e-7))
-    nonlinear = len(constraints.equalities) - constraints.n_linear
-    # Linear equalities are accounted for by their basis; the rows that remain are the nonlinear and the active ones.
-    return Solution(theta, value(problem, theta), feasible and decrement <= 1e-10, iterations + more, decrement, binding[constraints.n_linear :], nonlinear)
+    n_equalities, n_inequalities = len(constraints.equalities), len(constraints.inequalities)
+    # Linear equalities are accounted for by their basis, and bounds do not count: what remains are nonlinear equalities and active inequalities.
+    binding, active = binding[constraints.n_linear :], binding.shape[0] - n_equalities
+    kept = n_equalities - constraints.n_linear + int(np.sum(constraints.greater(theta)[:n_inequalities] < _ACTIVE)) if active else binding.shape[0]
+    converged = feasible and decrement <= 1e-10
+    return Solution(theta, value(problem, theta), converged, iterations + more, decrement, binding[:kept], n_equalities - constraints.n_linear)
 
 
 def _active_set(problem: Problem, constraints: _Constraints, start: Reals, limit: int) -> tuple[Reals, int]:

@@ -108,6 +108,8 @@ class Fit:
         if not self.admissible:
             found.append(TrustsemWarning("TS-FIT-02", f"Inadmissible: {'; '.join(self.inadmissible)}."))
         active = self.estimate.binding.shape[0] - self.estimate.n_equalities
+        theta = self.estimate.theta
+        active += int(np.sum((theta <= self.model.lower) | (theta >= self.model.upper)))
         if active > 0:
             found.append(TrustsemWarning("TS-FIT-03", f"{active} inequality constraint(s) or bound(s) hold with equality."))
         return tuple(found)
@@ -139,18 +141,21 @@ class Fit:
         return implied(self.problem.structure, self.estimate.theta)
 
     @cached_property
+    def free_basis(self) -> Reals | None:
+        """Basis (K, r) of the directions that the constraints leave free; None without constraints."""
+        return null_basis(self.problem, self.estimate.binding)
+
+    @cached_property
     def _inverse_information(self) -> tuple[Reals | None, Reals]:
         compute = expected_information if self.options.information == "expected" else observed_information
-        basis = null_basis(self.problem, self.estimate.binding)
         if not math.isfinite(self.estimate.discrepancy):
             return None, np.ones(self.model.n_theta)
-        return covariance_of_estimates(compute(self.problem, self.estimate.theta), basis)
+        return covariance_of_estimates(compute(self.problem, self.estimate.theta), self.free_basis)
 
     @cached_property
     def expected_vcov(self) -> Reals:
         """Inverse expected information (K, K), whatever `information` says: what score tests use. NaN if it is singular."""
-        basis = null_basis(self.problem, self.estimate.binding)
-        matrix, _ = covariance_of_estimates(expected_information(self.problem, self.estimate.theta), basis)
+        matrix, _ = covariance_of_estimates(expected_information(self.problem, self.estimate.theta), self.free_basis)
         return np.full((self.model.n_theta, self.model.n_theta), np.nan) if matrix is None else matrix
 
     @cached_property

@@ -58,7 +58,8 @@ class Estimate:
     decrement : float
         Newton decrement at theta (the scale-free measure of the gradient).
     binding : (a, K) float
-        Derivatives of the nonlinear equalities and of the active inequalities and bounds at theta, which standard errors respect.
+        Derivatives of the nonlinear equalities and of the active inequalities at theta, which standard errors respect. Simple bounds are not among
+        them: a standard error at a bound is that of the unbounded problem, and there is no test.
     n_equalities : int
         How many of the first rows of `binding` are equalities (they add degrees of freedom; active inequalities do not).
     """
@@ -124,9 +125,7 @@ def _best(runs: list[_Run]) -> _Run:
 def _conclude(problem: Problem, runs: list[_Run]) -> Estimate:
     best = _best(runs)
     theta = _to_theta(problem, best.x)
-    model = problem.model
-    held = np.flatnonzero((theta <= model.lower) | (theta >= model.upper))
-    binding = np.eye(model.n_theta)[held]
+    binding = np.empty((0, problem.model.n_theta))
     reason = _REASONS.get(best.status, _NO_START)
     iterations = sum(run.iterations for run in runs)
     return Estimate(theta, best.discrepancy, best.status == CONVERGED, reason, iterations, best.decrement, binding, 0)

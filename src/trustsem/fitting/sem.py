@@ -15,7 +15,7 @@ from trustsem.errors import DataError, OptionError, closest
 from trustsem.estimators import find
 from trustsem.fitting.fit import Fit, check_counting_rule
 from trustsem.fitting.fitter import Fitter, issue, make_fitter
-from trustsem.model.ram import Model, compile_model
+from trustsem.model.ram import compile_model
 from trustsem.options import FitOptions, refuse_later
 from trustsem.spec.build import build_table
 from trustsem.spec.defaults import Defaults, defaults_for
@@ -37,7 +37,7 @@ ModelLike = str | ParameterTable | HasModel
 
 _DEFAULT_FIELDS = tuple(field.name for field in fields(Defaults))
 _FIT_FIELDS = ("likelihood", "information", "se", "test", "missing", "engine")
-_DATA_FIELDS = ("group", "group_label", "sample_cov", "sample_mean", "sample_nobs")
+_DATA_FIELDS = ("group", "group_label", "sample_cov", "sample_mean", "sample_nobs", "sample_cov_rescale")
 _TABLE_FIELDS = ("group_equal", "group_partial", "constraints")
 _LATER_FIELDS = ("ordered", "cluster", "sampling_weights", "bootstrap", "parameterization", "conditional_x", "effect_coding")
 _KNOWN = (*_DEFAULT_FIELDS, *_FIT_FIELDS, *_DATA_FIELDS, *_TABLE_FIELDS, *_LATER_FIELDS, "estimator", "start", "bounds")
@@ -214,6 +214,8 @@ def _fitter(function: str, model: ModelLike, settings: Mapping[str, Any], n_grou
 
 def _table(function: str, model: ModelLike, settings: Mapping[str, Any], n_groups: int, fixed_x: bool) -> ParameterTable:
     defaults = replace(defaults_for(function), fixed_x=fixed_x)
+    if "sample_cov" in settings and "sample_mean" not in settings:
+        defaults = replace(defaults, meanstructure=False)  # no means to be modelled, not even for groups
     given = {name: settings[name] for name in _DEFAULT_FIELDS if name in settings}
     if isinstance(model, HasModel):
         model = model.model()
@@ -275,14 +277,14 @@ def _sample(fitter: Fitter, data: Any, settings: Mapping[str, Any], labels: tupl
         return sample_from_frame(
             data, fitter.observed, group=settings.get("group"), missing=fitter.options.missing, group_label=settings.get("group_label")
         )
-    names = fitter.observed
-    cov = settings["sample_cov"]
-    has_names = hasattr(cov, "columns") or isinstance(cov, Mapping) or (len(labels) > 1 and hasattr(cov[0], "columns"))
-    return sample_from_moments(cov, settings.get("sample_nobs"), settings.get("sample_mean"), names, settings.get("group_label")) if has_names else (
-        sample_from_moments(cov, settings.get("sample_nobs"), settings.get("sample_mean"), names)
+    if settings.get("group_label") is not None and len(labels) == 1:
+        raise OptionError("group_label= needs several groups. Give sample_cov= as a dict by group label, or leave group_label= out.")
+    sample = sample_from_moments(
+        settings["sample_cov"], settings.get("sample_nobs"), settings.get("sample_mean"), fitter.observed, settings.get("group_label")
     )
+    return sample if settings.get("sample_cov_rescale", True) else _as_if_divided_by_n(sample)
 
 
-def model_of(model: ModelLike, **options: Any) -> Model:
-    """Return the compiled model of text, table or theory under the defaults of :func:`sem`."""
-    return compile(model, **options).model
+def _as_if_divided_by_n(sample: Sample) -> Sample:
+    """Undo in advance what maximum likelihood does to unbiased covariances, for a matrix whose divisor was n already."""
+    return replace(sample, blocks=tuple(replace(block, cov=block.cov * (block.n / (block.n - 1))) for block in sample.blocks))

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from trustsem.fitting.fit import Fit
 
-__all__ = ["SCHEMA", "installed_version", "key_measures", "plain", "shown_estimates", "to_html", "to_json", "versions"]
+__all__ = ["NOT_INSTALLED", "SCHEMA", "installed_version", "key_measures", "plain", "shown_estimates", "to_html", "to_json", "versions"]
 
 SCHEMA = "trustsem.fit/1"
+NOT_INSTALLED = "not installed"
 _OPEN_ROWS = 40
 
 
@@ -27,7 +28,7 @@ def installed_version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        return NOT_INSTALLED
 
 
 def versions() -> dict[str, str]:

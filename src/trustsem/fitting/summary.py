@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from trustsem.display import escape, heading, html_banner, number, pad_left, pad_right, pair, text_table, text_width, wrap
-from trustsem.fitting.serialise import installed_version, to_html, to_json
+from trustsem.fitting.serialise import NOT_INSTALLED, to_html, to_json, versions
 from trustsem.fitting.tables import row_values
 from trustsem.spec.expressions import compile_expression
 
@@ -107,7 +107,8 @@ def _header(fit: Fit) -> list[str]:
     iterations = fit.estimate.iterations
     after = f"after {iterations} iteration{'' if iterations == 1 else 's'}"
     ended = "ended normally" if fit.converged else "did NOT end normally"
-    lines = [f"trustsem {installed_version('trustsem')} {ended} {after}"]
+    known = versions()["trustsem"]
+    lines = [f"trustsem{'' if known == NOT_INSTALLED else ' ' + known} {ended} {after}"]
     return lines if fit.converged else [*lines, *wrap(fit.reason, indent="  ")]
 
 
@@ -214,7 +215,7 @@ def _estimates_header(fit: Fit) -> list[str]:
     doubts = [text for text, holds in (("not converged", not fit.converged), ("inadmissible", fit.converged and not fit.admissible)) if holds]
     doubts += ["not identified"] if any(warning.code == "TS-ID-01" for warning in fit.warnings) else []
     if doubts:
-        lines += [f"  ** These numbers are {' and '.join(doubts)}: see the warning above. **", ""]
+        lines += [f"  ** This solution is {' and '.join(doubts)}: see the warning above. **", ""]
     if fit.options.se == "none":
         return [*lines, pair("Standard errors", "None")]
     return [*lines, pair("Standard errors", fit.options.se.capitalize()), pair("Information", fit.options.information.capitalize())]
@@ -304,13 +305,12 @@ def _constraints(fit: Fit) -> list[str]:
         if row.label:
             index.setdefault(row.label, k)
     point = row_values(fit)
-    lines = []
+    lines = [heading("Constraints"), pair("", "|Slack|")]
     for relation in relations:
         slack = compile_expression(relation.left, index).value(point) - compile_expression(relation.right, index).value(point)
         first, second = (relation.rhs, relation.lhs) if relation.op == "<" else (relation.lhs, relation.rhs)
-        lines.append([f"{first} - ({second})", number(abs(slack))])
-    table = text_table(["", "|Slack|"], lines, align="lr", indent=4)
-    return [heading("Constraints"), *table]
+        lines.append(pair(f"{first} - ({second})", number(abs(slack)), indent=4))
+    return lines
 
 
 def _modification(fit: Fit) -> list[str]:

@@ -12,7 +12,7 @@ from trustsem.data.columns import open_table
 from trustsem.errors import DataError, OptionError
 from trustsem.inference import residuals as residual_formulas
 from trustsem.inference.effects import effects_of_block
-from trustsem.inference.scores import bartlett_weights, regression_weights
+from trustsem.inference.scores import bartlett_weights, latent_means, regression_weights
 from trustsem.inference.standardized import standardize
 from trustsem.kernels.structure import Reals
 from trustsem.options import choose
@@ -53,6 +53,13 @@ def row_errors(fit: Fit) -> Reals:
     with np.errstate(invalid="ignore"):
         errors[free] = np.sqrt(np.diag(fit.theta_vcov))[theta[free]]
     return errors
+
+
+def rows_on_bounds(fit: Fit) -> np.ndarray:
+    """Return which rows (rows,) hold a parameter that sits on one of its bounds, where a z-test has no meaning."""
+    model, theta = fit.model, fit.estimate.theta
+    on_bound = np.append((theta <= model.lower) | (theta >= model.upper), False)
+    return np.asarray(on_bound[model.theta_of_row])
 
 
 def definition_values(fit: Fit) -> tuple[Reals, Reals]:
@@ -123,6 +130,7 @@ def parameter_estimates(fit: Fit, *, standardized: bool, ci: bool, level: float)
     estimate = np.concatenate([row_values(fit), defined])
     errors = np.concatenate([row_errors(fit), defined_errors])
     columns: dict[str, Any] = {**_keys(fit), "est": estimate, **_inference_columns(estimate, errors, ci, level)}
+    columns["pvalue"][: len(fit.model.table.rows)][rows_on_bounds(fit)] = np.nan
     if standardized:
         for kind in ("std_lv", "std_all"):
             columns[kind] = standardized_values(fit, kind)[0]
@@ -183,7 +191,8 @@ def residuals(fit: Fit, kind: str) -> Any:
     choose("type", kind, ("raw", "cor", "cor_bollen", "cor_bentler", "normalized", "standardized"))
     results = []
     for b, layout in enumerate(fit.model.blocks):
-        cov, mean = residual_formulas.block_residuals(fit.problem, fit.estimate.theta, fit.implied_blocks, fit.theta_vcov, b, kind)
+        observed = fit.options.information == "observed"
+        cov, mean = residual_formulas.block_residuals(fit.problem, fit.implied_blocks, fit.free_basis, b, kind, observed=observed)
         results.append(_moments_as_frames(layout.observed, cov, mean))
     return _by_group(fit, results)
 
@@ -197,6 +206,7 @@ def rsquare(fit: Fit) -> Any:
         endogenous = {cell.row for row, cell in zip(fit.model.table.rows, fit.model.cells, strict=True) if row.block == b + 1 and cell.kind == 0}
         with np.errstate(divide="ignore", invalid="ignore"):
             explained = 1.0 - np.diag(point.S) / np.diag(point.V)
+        explained[explained > 1.0] = np.nan  # a negative residual variance explains nothing
         places = [k for k in range(len(layout.variables)) if k in endogenous]
         results.append(pd.Series({layout.variables[k]: explained[k] for k in places}, dtype=float))
     return _by_group(fit, results)
@@ -232,7 +242,6 @@ def predict(fit: Fit, data: Any, method: str) -> Any:
     import pandas as pd
 
     choose("method", method, ("regression", "bartlett"))
-    weigh = regression_weights if method == "regression" else bartlett_weights
     results = []
     if data is not None and len(fit.model.blocks) > 1:
         raise OptionError("predict(data=...) needs a single group. Fit the groups separately, or leave data= out.")
@@ -246,8 +255,19 @@ def predict(fit: Fit, data: Any, method: str) -> Any:
             raise DataError("Factor scores need the rows of the data, but the model was fitted to summary statistics. Give predict(data=...).")
         else:
             rows = block.rows[:, [fit.sample.names.index(name) for name in layout.observed]]
-        centre, level = (point.mean, point.mu[point.p :]) if fit.model.has_means else (block.mean, np.zeros(len(layout.latent)))
+        centre = block.mean if block.mean is None else block.mean[[fit.sample.names.index(name) for name in layout.observed]]
         if centre is None:
             raise DataError("Factor scores need means, but the model was fitted to a covariance matrix alone. Give sample_mean= as well.")
-        results.append(pd.DataFrame((rows - centre) @ weigh(point).T + level, columns=list(layout.latent)))
+        level = latent_means(point, centre)
+        if fit.model.has_means:
+            centre, level = point.mean, point.mu[point.p :]
+        weights = regression_weights(point) if method == "regression" else bartlett_weights(point, _loadings(fit, b))
+        results.append(pd.DataFrame((rows - centre) @ weights.T + level, columns=list(layout.latent)))
     return _by_group(fit, results)
+
+
+def _loadings(fit: Fit, b: int) -> list[tuple[int, int]]:
+    """Return the places (indicator, latent) of the loadings of observed indicators in block `b`."""
+    p = len(fit.model.blocks[b].observed)
+    pairs = zip(fit.model.table.rows, fit.model.cells, strict=True)
+    return [(cell.row, cell.column) for row, cell in pairs if row.block == b + 1 and row.op == "=~" and cell.row < p]

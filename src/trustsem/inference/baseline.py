@@ -31,21 +31,23 @@ def baseline_test(problem: Problem) -> Chisq:
             fitted = np.where(kept, S, 0.0)
             discrepancy = float(np.linalg.slogdet(fitted)[1] - np.linalg.slogdet(S)[1])
         elif problem.moments.discrepancy == 1:
-            discrepancy = _generalized(S, kept)
+            given = np.zeros((p, p), dtype=bool)
+            given[np.ix_(x, x)] = bool(layout.fixed)
+            discrepancy = _generalized(S, kept & ~given, given)
         else:
             discrepancy = float(np.sum(np.where(kept, 0.0, S)[np.tril_indices(p, -1)] ** 2))
         total += problem.multiplier[b] * discrepancy
     return Chisq(max(total, 0.0), df)
 
 
-def _generalized(S: Reals, kept: np.ndarray) -> float:
-    """Return the least ``1/2 tr[(S^-1 (S - T))^2]`` over symmetric T with free cells `kept` and zeros elsewhere."""
+def _generalized(S: Reals, free: np.ndarray, given: np.ndarray) -> float:
+    """Return the least ``1/2 tr[(S^-1 (S - T))^2]`` over symmetric T with `free` cells, S in the `given` cells and zeros elsewhere."""
     W = np.linalg.inv(S)
-    i, j = np.nonzero(np.tril(kept))
+    i, j = np.nonzero(np.tril(free))
     weight = np.where(i == j, 0.5, 1.0)
     normal = 2.0 * np.outer(weight, weight) * (W[np.ix_(i, i)] * W[np.ix_(j, j)] + W[np.ix_(i, j)] * W[np.ix_(j, i)])
-    cells = np.linalg.solve(normal, 2.0 * weight * W[i, j])
-    T = np.zeros_like(S)
+    T = np.where(given, S, 0.0)
+    cells = np.linalg.solve(normal, 2.0 * weight * (W @ (S - T) @ W)[i, j])
     T[i, j] = cells
     T[j, i] = cells
     E = W @ (S - T)

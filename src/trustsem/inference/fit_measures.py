@@ -196,7 +196,7 @@ def absolute_measures(model: Chisq, npar: int, n: float) -> dict[str, float]:
     f = x / n
 
     def critical(alpha: float) -> float:
-        return float(chdtri(df, alpha)) / f + 1.0 if df > 0 and f > 0 else (math.nan if df > 0 else 1.0)
+        return float(chdtri(df, alpha)) / f + 1.0 if df > 0 and f > 0 else math.nan
 
     return {
         "cn_05": critical(0.05),

@@ -7,7 +7,7 @@ import numpy as np
 from trustsem.kernels.structure import COVARIANCE, INTERCEPT, PATH, Integers, Reals
 from trustsem.model.problem import ImpliedBlock, Problem, derivatives, implied
 
-__all__ = ["covariance_of_estimates", "expected_information", "null_basis", "observed_information"]
+__all__ = ["covariance_of_estimates", "expected_information", "null_basis", "observed_information", "weight_matrix"]
 
 
 def expected_information(problem: Problem, theta: Reals) -> Reals:
@@ -25,9 +25,12 @@ def observed_information(problem: Problem, theta: Reals) -> Reals:
     -----
     With ``R = W (Sigma - S*) W``, ``d = xbar - mu`` and dots for derivatives, the Hessian of the maximum likelihood discrepancy is
     ``tr(W S_k W S_l) - 2 tr(W S_l R S_k) + tr(R S_kl) + 2 d'W S_k W m_l + 2 d'W S_l W m_k + 2 m_k'W m_l - 2 d'W m_kl``, where S and m stand for the
-    derivatives of Sigma and mu. For least squares W is constant, which leaves the first, third, sixth and last term.
+    derivatives of Sigma and mu. For least squares W is constant, which leaves the first, third, sixth and last term. Two conventions are lavaan's: for
+    unweighted least squares the expected information is returned, and for generalized least squares each block carries a further factor (n - 1)/n.
     """
-    shares = problem.shares
+    if problem.moments.discrepancy == 2:
+        return expected_information(problem, theta)
+    shares = problem.shares if problem.moments.discrepancy == 0 else problem.multiplier / problem.nobs
     _, _, hessian = derivatives(problem, theta, shares)
     structure = problem.structure
     for b, block in enumerate(implied(structure, theta)):
@@ -38,13 +41,14 @@ def observed_information(problem: Problem, theta: Reals) -> Reals:
     return hessian * (0.5 * problem.scale)
 
 
-def _weight(problem: Problem, b: int, block: ImpliedBlock) -> Reals:
+def weight_matrix(problem: Problem, b: int, block: ImpliedBlock) -> Reals:
+    """Return the weight matrix (p, p) of block `b`: inverse implied covariances for maximum likelihood, the estimator's own for least squares."""
     if problem.moments.discrepancy == 0:
         return np.linalg.inv(block.sigma)
-    if problem.moments.discrepancy == 1:
-        offset = int(problem.moments.start[b])
-        return problem.moments.weight[offset : offset + block.p**2].reshape(block.p, block.p)
-    return np.eye(block.p)
+    if problem.moments.discrepancy == 2:
+        return np.eye(block.p)
+    offset = int(problem.moments.start[b])
+    return problem.moments.weight[offset : offset + block.p**2].reshape(block.p, block.p)
 
 
 def _block_second_order(problem: Problem, b: int, block: ImpliedBlock, cells: slice) -> Reals:
@@ -54,12 +58,10 @@ def _block_second_order(problem: Problem, b: int, block: ImpliedBlock, cells: sl
     kind, row, column = structure.cell_kind[cells], structure.cell_row[cells], structure.cell_column[cells]
     p, B, V = block.p, block.B, block.V
     means = bool(structure.has_means[b])
-    W = _weight(problem, b, block)
+    W = weight_matrix(problem, b, block)
     sample = problem.blocks[b]
     d = sample.mean - block.mean if means and sample.mean is not None else np.zeros(p)
     E = block.sigma - sample.cov - (np.outer(d, d) if likelihood else 0.0)
-    if problem.moments.discrepancy == 2:
-        E = E + np.diag(np.diag(E))  # distinct elements weigh the same, so the diagonal counts twice as much as it does in a trace
     R = W @ E @ W
     Z = np.hstack([B[:p], V[:p]])
     size = B.shape[0]

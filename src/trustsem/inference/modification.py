@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from trustsem.kernels.discrepancy import evaluate
-from trustsem.kernels.structure import Reals
+from trustsem.inference.information import weight_matrix
+from trustsem.kernels.structure import Reals, Structure
 from trustsem.model.extend import extend_structure
+from trustsem.model.jacobian import moment_slopes
 from trustsem.model.layout import Cell
-from trustsem.model.problem import Problem
+from trustsem.model.problem import Problem, implied
 
 __all__ = ["score_tests"]
 
@@ -49,6 +51,7 @@ def score_tests(problem: Problem, theta: Reals, candidates: Sequence[tuple[int, 
     # Half the Hessian is the information of one observation; `vcov` is the inverse of `scale` times that.
     across = 0.5 * hessian[size:, :size]
     raw = 0.5 * np.diag(hessian)[size:]
+    _condition_on_covariates(problem, structure, point, size, across, raw)
     conditional = raw - np.einsum("mk,kl,ml->m", across, vcov * problem.scale, across)
     score = -0.5 * gradient[size:]
     if problem.moments.discrepancy == 0:
@@ -58,3 +61,27 @@ def score_tests(problem: Problem, theta: Reals, candidates: Sequence[tuple[int, 
         epc = np.where(identified, score / conditional, np.nan)
         mi = np.where(identified, problem.nobs * score * epc, np.nan)
     return mi, epc
+
+
+def _condition_on_covariates(problem: Problem, structure: Structure, point: Reals, size: int, across: Reals, raw: Reals) -> None:
+    """Leave the moments of fixed covariates out of the information on candidates that would change them, in place.
+
+    Those moments are not modelled, so they carry no information; free parameters do not touch them.
+    """
+    blocks = implied(structure, point)
+    shares = problem.shares
+    for b, (layout, block) in enumerate(zip(problem.model.blocks, blocks, strict=True)):
+        if not layout.fixed:
+            continue
+        x = np.array([layout.observed.index(name) for name in layout.fixed], dtype=np.int64)
+        W = weight_matrix(problem, b, block)
+        slopes, drifts = moment_slopes(structure, b, block)
+        for m in range(size, structure.n_theta):
+            touched = slopes[m][np.ix_(x, x)].any() or drifts[m][x].any()
+            if not touched:
+                continue
+            cov, mean = slopes[m].copy(), drifts[m].copy()
+            cov[np.ix_(x, x)], mean[x] = 0.0, 0.0
+            weighted, lifted = W @ cov @ W, W @ mean
+            across[m - size] = shares[b] * (0.5 * np.tensordot(slopes[:size], weighted, axes=2) + drifts[:size] @ lifted)
+            raw[m - size] = shares[b] * (0.5 * float(np.sum(weighted * cov)) + float(mean @ lifted))

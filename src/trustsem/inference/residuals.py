@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from trustsem.errors import OptionError
@@ -12,22 +14,34 @@ from trustsem.model.problem import ImpliedBlock, Problem
 __all__ = ["block_residuals"]
 
 
+class _Pieces(NamedTuple):
+    """Of one block: slopes of its moments, their covariances with the scores, and of one observation the scores' covariances and the information."""
+
+    slopes: Reals
+    drifts: Reals
+    shared: Reals
+    shared_means: Reals
+    scores: Reals
+    information: Reals
+
+
 def block_residuals(
-    problem: Problem, theta: Reals, blocks: tuple[ImpliedBlock, ...], vcov: Reals, b: int, kind: str
+    problem: Problem, blocks: tuple[ImpliedBlock, ...], basis: Reals | None, b: int, kind: str, *, observed: bool = False
 ) -> tuple[Reals, Reals | None]:
     """Return the residual covariances (p, p) and means (p,) of block `b`; the means are None if they are not modelled.
 
     Parameters
     ----------
     problem : Problem
-    theta : (K,) float
     blocks : tuple of ImpliedBlock
-        At `theta`.
-    vcov : (K, K) float
-        Covariance matrix of the estimates (expected information).
+        At the estimate.
+    basis : (K, r) float or None
+        Directions that constraints leave free (see ``null_basis``).
     b : int
         Block, counted from 0.
     kind : {"raw", "cor", "cor_bollen", "cor_bentler", "normalized", "standardized"}
+    observed : bool
+        Whether standardized residuals weigh by observed information.
     """
     sample, point = problem.blocks[b], blocks[b]
     S, Sigma = sample.cov, point.sigma
@@ -40,12 +54,10 @@ def block_residuals(
         return cov / np.outer(sd, sd), None if mean is None else mean / sd
     if kind in ("cor", "cor_bollen"):
         correlation = S / np.outer(sd, sd) - Sigma / np.outer(implied_sd, implied_sd)
-        if sample.mean is None:
-            return correlation, None
-        return correlation, sample.mean / sd - point.mean / implied_sd
+        return correlation, None if mean is None else mean / sd
     if problem.moments.discrepancy == 2:
         raise OptionError(f"residuals(type={kind!r}) needs a discrepancy with a distribution theory, which ULS lacks. Use type='cor'.")
-    variances = _sampling_variances(problem, b) if kind == "normalized" else _residual_variances(problem, blocks, vcov, b)
+    variances = _sampling_variances(problem, b) if kind == "normalized" else _residual_variances(problem, blocks, basis, b, observed)
     n = sample.n
     return _divide(cov, np.sqrt(np.maximum(variances[0], 0.0) / n)), None if mean is None else _divide(mean, np.sqrt(np.maximum(variances[1], 0.0) / n))
 
@@ -77,40 +89,60 @@ def _sampling_variances(problem: Problem, b: int) -> tuple[Reals, Reals]:
     return gamma(S) - gamma(M), np.diag(S) - np.diag(M)
 
 
-def _scores(problem: Problem, point: ImpliedBlock, b: int) -> tuple[Reals, Reals, Reals, Reals, Reals]:
-    """Return, for block `b`, the slopes of its moments, their covariances with the scores, and the covariances (K, K) of the scores of one observation."""
+def _scores(problem: Problem, point: ImpliedBlock, b: int, observed: bool) -> _Pieces:
+    """Return what the variances of the residuals of block `b` are made of.
+
+    The weight is the information of the saturated model at the implied moments, expected or (if `observed`) observed.
+    """
     S = problem.blocks[b].cov
     M, x = _covariate_part(problem, b)
     slopes, drifts = moment_slopes(problem.structure, b, point)
     W = np.linalg.inv(point.sigma if problem.moments.discrepancy == 0 else S)
     weighted = W @ slopes @ W
+    if observed and problem.moments.discrepancy == 0:
+        X = W @ S @ W
+        crossed = X @ slopes @ W
+        weighted = crossed + crossed.transpose(0, 2, 1) - weighted
     weighted[:, x[:, None], x[None, :]] = 0.0
     lifted = drifts @ W
     lifted[:, x] = 0.0
-    shared = S @ weighted @ S - M @ weighted @ M
-    shared_means = lifted @ (S - M)
+    shared, shared_means = S @ weighted @ S - M @ weighted @ M, lifted @ (S - M)
     scores = 0.5 * np.tensordot(weighted, shared, axes=([1, 2], [1, 2]))
+    information = 0.5 * np.tensordot(slopes, weighted, axes=([1, 2], [1, 2]))
     if problem.blocks[b].mean is not None:
         scores = scores + shared_means @ lifted.T
-    return slopes, drifts, shared, shared_means, scores
+        information = information + drifts @ lifted.T
+    return _Pieces(slopes, drifts, shared, shared_means, scores, information)
 
 
-def _residual_variances(problem: Problem, blocks: tuple[ImpliedBlock, ...], vcov: Reals, b: int) -> tuple[Reals, Reals]:
+def _residual_variances(problem: Problem, blocks: tuple[ImpliedBlock, ...], basis: Reals | None, b: int, observed: bool) -> tuple[Reals, Reals]:
     """Return n times the variances of the residual covariances (p, p) and means (p,) of block `b`.
 
     Notes
     -----
     Residuals are ``Q s`` with ``Q = I - J (J'WJ)^-1 J'W``; their variances are the diagonal of ``Q Gamma Q'`` with Gamma from the sample. Column k of
-    ``W J`` is kept as the matrix ``W dSigma_k W``, so that nothing larger than (K, p, p) is formed.
+    ``W J`` is kept as the matrix ``W dSigma_k W``, so that nothing larger than (K, p, p) is formed. Parameters shared between blocks carry the
+    sampling error of all of them.
     """
-    pieces = [_scores(problem, point, g) for g, point in enumerate(blocks)]
-    slopes, drifts, shared, shared_means, _ = pieces[b]
-    n = problem.blocks[b].n
-    bread = vcov * (problem.scale / problem.nobs)
-    meat = sum(block.n * piece[4] for block, piece in zip(problem.blocks, pieces, strict=True))
+    pieces = [_scores(problem, point, g, observed) for g, point in enumerate(blocks)]
+    own, n = pieces[b], problem.blocks[b].n
+    sizes = [block.n for block in problem.blocks]
+    information = sum(size * piece.information for size, piece in zip(sizes, pieces, strict=True))
+    meat = sum(size * piece.scores for size, piece in zip(sizes, pieces, strict=True))
+    bread = _inverse(np.asarray(information), basis)
     spread = n * (bread @ meat @ bread)
     variances, mean_variances = _sampling_variances(problem, b)
-    fitted = np.tensordot(spread, slopes, axes=(1, 0)) - 2.0 * n * np.tensordot(bread, shared, axes=(1, 0))
-    variances = variances + np.einsum("kij,kij->ij", slopes, fitted)
-    fitted_means = spread @ drifts - 2.0 * n * (bread @ shared_means)
-    return variances, mean_variances + np.einsum("ki,ki->i", drifts, fitted_means)
+    fitted = np.tensordot(spread, own.slopes, axes=(1, 0)) - 2.0 * n * np.tensordot(bread, own.shared, axes=(1, 0))
+    variances = variances + np.einsum("kij,kij->ij", own.slopes, fitted)
+    fitted_means = spread @ own.drifts - 2.0 * n * (bread @ own.shared_means)
+    return variances, mean_variances + np.einsum("ki,ki->i", own.drifts, fitted_means)
+
+
+def _inverse(information: Reals, basis: Reals | None) -> Reals:
+    """Return the inverse within the free directions; NaN if there is none."""
+    inner = information if basis is None else basis.T @ information @ basis
+    try:
+        inverse = np.linalg.inv(inner)
+    except np.linalg.LinAlgError:
+        return np.full_like(information, np.nan)
+    return np.asarray(inverse if basis is None else basis @ inverse @ basis.T)

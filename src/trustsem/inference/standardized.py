@@ -35,7 +35,7 @@ def standardize(model: Model, blocks: tuple[ImpliedBlock, ...], kind: Standardiz
     blocks : tuple of ImpliedBlock
         At the estimate.
     kind : {"std_lv", "std_all", "std_nox"}
-        Scale latent variables only, all variables, or all but the fixed covariates to unit variance.
+        Scale latent variables only, all variables, or all but the exogenous covariates to unit variance.
 
     Returns
     -------
@@ -69,10 +69,12 @@ def standardize(model: Model, blocks: tuple[ImpliedBlock, ...], kind: Standardiz
                 value, up, down, variances, derivative = block.S[i, j], (), (i, j), residual, residual_slopes
             with np.errstate(all="ignore"):
                 factor = np.prod(np.sqrt(variances[list(up)])) / np.prod(np.sqrt(variances[list(down)]))
+                factor = factor if np.isfinite(factor) else np.nan
                 slope = np.zeros(model.n_theta)
                 for power, indices in ((0.5, up), (-0.5, down)):
                     for index in indices:
-                        slope += power * value * factor * derivative[index] / variances[index]
+                        if derivative[index].any():  # a variance that is fixed (possibly at 0) contributes nothing
+                            slope += power * value * factor * derivative[index] / variances[index]
             if theta >= 0:
                 slope[theta] += factor
             values[k], slopes[k] = value * factor, slope
@@ -84,7 +86,7 @@ def scale_factor(model: Model, b: int, block: ImpliedBlock, cell: Cell, kind: St
     scaled = _scaled_variables(model, b, block, kind)
     with np.errstate(invalid="ignore", divide="ignore"):
         sd = np.sqrt(np.where(scaled, np.diag(block.V), 1.0))
-        residual_sd = np.sqrt(np.where(scaled, np.diag(block.S), 1.0))
+        residual_sd = np.sqrt(np.where(scaled, np.abs(np.diag(block.S)), 1.0))  # a negative variance still has a size
         i, j = cell.row, cell.column
         if cell.kind == PATH:
             return float(sd[j] / sd[i])
@@ -100,7 +102,7 @@ def _scaled_variables(model: Model, b: int, block: ImpliedBlock, kind: Standardi
         scaled[: block.p] = False
     elif kind == "std_nox":
         layout = model.blocks[b]
-        scaled[: block.p] = [name not in layout.fixed for name in layout.observed]
+        scaled[: block.p] = [name not in layout.exogenous for name in layout.observed]
     return scaled
 
 

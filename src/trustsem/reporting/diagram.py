@@ -13,7 +13,7 @@ import numpy as np
 from trustsem.errors import OptionError, closest
 from trustsem.reporting.files import write_bytes
 from trustsem.reporting.graph import Graph, graph_of
-from trustsem.reporting.labels import Tag, place_tags
+from trustsem.reporting.labels import Tag, ambiguous, place_tags
 from trustsem.reporting.layout import Layout, Style, lay_out
 from trustsem.reporting.routes import Routes, route
 from trustsem.reporting.shapes import Points, Shape, length
@@ -154,30 +154,44 @@ def figure_bytes(figure: Figure, format: str) -> bytes:
 def _fit_to_width(graph: Graph, texts: Mapping[str, str], face: Typeface) -> _Drawing:
     """Return the drawing with the largest letters that fits the width; distances grow until arrows and numbers have room."""
     room = WIDTH - 2 * _MARGIN
-    for style in (Style(9.0, 8.0, 14), Style(8.5, 8.0, 14), Style(8.0, 8.0, 14), Style(8.0, 8.0, 10)):
-        for spread in (1.0, 1.2, 1.45, 1.75, 2.1):
-            drawn = _attempt(graph, texts, face, replace(style, spread=spread), room)
-            if drawn is not None:
-                return drawn
+    sizes = [Style(9.0, 8.0, 14), Style(8.5, 8.0, 14), Style(8.0, 8.0, 14), Style(8.0, 8.0, 10)]
+    wanted = 0.25 + max((face.size_of([text], 8.0)[0] for text in _tag_texts(graph)), default=0.25)
+    # First with room for a number and some of its line between columns; then in small letters with less.
+    for least, styles in ((wanted, sizes), (0.5, sizes[2:])):
+        for style in styles:
+            found: list[_Drawing] = []
+            for spread in (1.0, 1.2, 1.45, 1.75, 2.1):
+                drawn = _attempt(graph, texts, face, replace(style, spread=spread), room, least)
+                found += [] if drawn is None else [drawn]
+                if len(found) == 3 or (drawn is not None and ambiguous(drawn.tags, drawn.places) == 0):
+                    break
+            if found:
+                return min(found, key=lambda drawn: ambiguous(drawn.tags, drawn.places))
     return _grow(graph, texts, face)
 
 
-def _attempt(graph: Graph, texts: Mapping[str, str], face: Typeface, style: Style, room: float) -> _Drawing | None:
-    """Return the drawing with the widest gaps between columns, between 0.55 and 1.5 inches, at which it is no wider than `room`."""
+def _attempt(graph: Graph, texts: Mapping[str, str], face: Typeface, style: Style, room: float, least: float) -> _Drawing | None:
+    """Return the drawing with the widest gaps between columns, from `least` to 1.5 inches, at which it is no wider than `room`."""
     gap = 0.8
-    for _ in range(4):
-        drawn = _compose(graph, texts, face, replace(style, gap=gap))
-        if drawn is None:
+    for _ in range(8):
+        layout = lay_out(graph, texts, face, replace(style, gap=gap))
+        routes = route(graph, layout)
+        if routes is None:
             return None
-        spare = (room - _extent(drawn)[2]) / max(drawn.layout.n_gaps, 1)
-        wider = min(max(gap + spare, 0.0), 1.5)
-        if wider < 0.5:
+        spare = (room - _extent(layout, routes)[2]) / max(layout.n_gaps, 1)
+        if -0.01 <= spare * layout.n_gaps <= 0.2 or (gap == 1.5 and spare > 0.0) or not layout.n_gaps:
+            drawn = _compose(graph, texts, face, replace(style, gap=gap))
+            if drawn is None:
+                return None
+            # Numbers may stand out beyond variables and lines.
+            beyond = _extent(drawn.layout, drawn.routes, drawn.places)[2] - room
+            if beyond <= 0.02 or not layout.n_gaps:
+                return drawn if beyond <= 0.02 else None
+            spare = -beyond / layout.n_gaps
+        gap = min(gap + spare - 0.01, 1.5)
+        if gap < least:
             return None
-        if abs(wider - gap) < 0.01:
-            break
-        gap = wider
-    drawn = _compose(graph, texts, face, replace(style, gap=gap))
-    return drawn if drawn is not None and _extent(drawn)[2] <= room + 0.011 * max(drawn.layout.n_gaps, 1) else None
+    return None
 
 
 def _grow(graph: Graph, texts: Mapping[str, str], face: Typeface) -> _Drawing:
@@ -200,15 +214,18 @@ def _compose(graph: Graph, texts: Mapping[str, str], face: Typeface, style: Styl
     return None if places is None else _Drawing(layout, routes, tags, places, style)
 
 
+def _tag_texts(graph: Graph) -> list[str]:
+    """Return the text on every arrow and every arc, in their order; blank where there is none."""
+    items = [(arrow.value, arrow.verdict) for arrow in graph.arrows] + [(arc.value, "") for arc in graph.arcs]
+    return [" ".join(filter(None, (value_text(value, graph.standardized), VERDICT_STYLES.get(verdict, _PLAIN).sign))) for value, verdict in items]
+
+
 def _tags(graph: Graph, routes: Routes, face: Typeface, style: Style) -> list[Tag]:
+    middles = [0.58 if arrow.loading else 0.5 for arrow in graph.arrows] + [0.5] * len(graph.arcs)
     tags = []
-    items = [(arrow.value, arrow.verdict, arrow.loading) for arrow in graph.arrows] + [(arc.value, "", False) for arc in graph.arcs]
-    for (value, verdict, loading), track in zip(items, routes.arrows + routes.arcs, strict=True):
-        sign = VERDICT_STYLES.get(verdict, _PLAIN).sign
-        text = " ".join(part for part in (value_text(value, graph.standardized), sign) if part)
+    for text, middle, track in zip(_tag_texts(graph), middles, routes.arrows + routes.arcs, strict=True):
         if text:
-            w, _ = face.size_of([text], style.small)
-            tags.append(Tag(text, w + 2 * _PAD, style.small / 72 + 2 * _PAD, track, 0.58 if loading else 0.5))
+            tags.append(Tag(text, face.size_of([text], style.small)[0] + 2 * _PAD, style.small / 72 + 2 * _PAD, track, middle))
     return tags
 
 
@@ -228,11 +245,10 @@ def _head_box(track: Points) -> Shape:
     return Shape(float(tip[0]), float(tip[1]), 1.2 * _HEAD, 1.2 * _HEAD)
 
 
-def _extent(drawn: _Drawing) -> tuple[float, float, float, float]:
+def _extent(layout: Layout, routes: Routes, places: Sequence[Shape] = ()) -> tuple[float, float, float, float]:
     """Return left, top, width and height of everything drawn."""
-    boxes = [*drawn.layout.shapes.values(), *drawn.places]
-    low = [np.array([[box.x - box.w / 2, box.y - box.h / 2], [box.x + box.w / 2, box.y + box.h / 2]]) for box in boxes]
-    points = np.vstack([*low, *drawn.routes.arrows, *drawn.routes.arcs])
+    corners = [[[s.x - s.w / 2, s.y - s.h / 2], [s.x + s.w / 2, s.y + s.h / 2]] for s in (*layout.shapes.values(), *places)]
+    points = np.vstack([*map(np.array, corners), *routes.arrows, *routes.arcs])
     (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
     return float(x0), float(y0), float(x1 - x0), float(y1 - y0)
 
@@ -244,7 +260,7 @@ def _draw(graph: Graph, face: Typeface, drawn: _Drawing) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    x0, y0, w, h = _extent(drawn)
+    x0, y0, w, h = _extent(drawn.layout, drawn.routes, drawn.places)
     width = max(w + 2 * _MARGIN, 3.4)
     above, below = _texts_around(graph, face, width)
     top, foot = 0.17 * len(above), 0.17 * len(below) + _legend_height(graph, face, width)
@@ -294,15 +310,10 @@ def _broken(face: Typeface, text: str, room: float, bold: bool) -> list[str]:
 
 def _draw_lines(axes: Axes, graph: Graph, drawn: _Drawing) -> None:
     for arc, track in zip(graph.arcs, drawn.routes.arcs, strict=True):
-        _line(axes, track, replace_style(_PLAIN, 0.8, (4.0, 2.5) if arc.residual else ()), both=True)
+        _line(axes, track, _PLAIN._replace(width=0.8, dashes=(4.0, 2.5) if arc.residual else ()), both=True)
     for arrow, track in zip(graph.arrows, drawn.routes.arrows, strict=True):
         style = VERDICT_STYLES.get(arrow.verdict, _PLAIN)
         _line(axes, track, style._replace(width=0.8) if arrow.loading and not arrow.verdict else style, both=False)
-
-
-def replace_style(style: VerdictStyle, width: float, dashes: tuple[float, ...]) -> VerdictStyle:
-    """Return `style` with another width and dash pattern."""
-    return style._replace(width=width, dashes=dashes)
 
 
 def _line(axes: Axes, track: Points, style: VerdictStyle, *, both: bool) -> None:
@@ -375,7 +386,7 @@ def _legend_rows(graph: Graph, face: Typeface, width: float) -> list[list[tuple[
     used = {arrow.verdict for arrow in graph.arrows}
     rows: list[list[tuple[str, float]]] = [[]]
     for verdict in (name for name in VERDICT_STYLES if name in used):
-        size = 0.42 + face.size_of([f"{VERDICT_STYLES[verdict].sign} {verdict}"], 8.0)[0] + 0.2
+        size = 0.30 + face.size_of([f"{VERDICT_STYLES[verdict].sign} {verdict}"], 8.0)[0] + 0.12
         if rows[-1] and sum(entry[1] for entry in rows[-1]) + size > width - 2 * _MARGIN:
             rows.append([])
         rows[-1].append((verdict, size))
@@ -392,13 +403,8 @@ def _draw_legend(axes: Axes, graph: Graph, face: Typeface, left: float, top: flo
         x, y = left + _MARGIN, top + 0.1
         for verdict, size in row:
             style = VERDICT_STYLES[verdict]
-            _line(axes, np.array([[x, y], [x + 0.34, y]]), style, both=False)
-            _text(axes, x + 0.42, y, f"{style.sign} {verdict}", face, 8.0, ha="left")
+            _line(axes, np.array([[x, y], [x + 0.24, y]]), style, both=False)
+            _text(axes, x + 0.30, y, f"{style.sign} {verdict}", face, 8.0, ha="left")
             x += size
         top += 0.2
     return top
-
-
-def verdict_names() -> Sequence[str]:
-    """Return the verdicts that have a style."""
-    return tuple(VERDICT_STYLES)

@@ -53,7 +53,7 @@ def lay_out(graph: Graph, labels: Mapping[str, str], face: Typeface, style: Styl
     """Return the layout of `graph` with the texts `labels` by name."""
     tier, rows = _tiers(graph)
     in_column = [(arrow.cause, arrow.effect) for arrow in graph.arrows if arrow.cause in tier and arrow.effect in tier]
-    columns, chains = arrange(tier, in_column)
+    columns, chains = arrange(tier, in_column, above=bool(rows))
     lines, sizes = _sizes(graph, labels, face, style, columns)
     row_width = {name: sum(sizes[k][0] + _ROW_SPACE for k in below) - _ROW_SPACE for name, below in rows.items()}
     widths = [max([sizes[name][0] for name in column if name in sizes] + [row_width.get(name, 0.0) for name in column] + [0.1]) for column in columns]
@@ -102,10 +102,23 @@ def _tiers(graph: Graph) -> tuple[dict[str, int], dict[str, list[str]]]:
             rows.setdefault(latents[0], []).append(name)
         else:
             column[name] = max(tier[latent] for latent in latents) + 1
+    _join_rows(graph, owners, rows, column)
     if not arrows:
         tier |= {name: 2 for name in _specific(owners)}
     shift = 1 if -1 in column.values() else 0
     return {name: k + shift for name, k in (tier | column).items()}, rows
+
+
+def _join_rows(graph: Graph, owners: Mapping[str, Sequence[str]], rows: dict[str, list[str]], column: dict[str, int]) -> None:
+    """Move indicators on the right below their latent variable too if their residuals covary with those of indicators below another: arcs between rows are legible."""
+    for arc in graph.arcs:
+        for name, other in ((arc.first, arc.second), (arc.second, arc.first)):
+            latent = owners.get(name, [""])[0]
+            whole = [key for key, latents in owners.items() if list(latents) == [latent]]
+            if column.get(name, -1) > 0 and name in whole and any(other in row for row in rows.values()):
+                rows[latent] = whole
+                for key in whole:
+                    column.pop(key, None)
 
 
 def _specific(owners: Mapping[str, Sequence[str]]) -> set[str]:
@@ -157,7 +170,10 @@ def _column_heights(
     chains: Mapping[Pair, Sequence[str]],
 ) -> dict[str, float]:
     """Return the y of every variable and place holder: the tallest column is packed, the others follow their neighbours."""
-    owner = {arrow.effect: arrow.cause for arrow in graph.arrows if graph.node(arrow.effect).indicator}
+    owner: dict[str, set[str]] = {}
+    for arrow in graph.arrows:
+        if graph.node(arrow.effect).indicator:
+            owner.setdefault(arrow.effect, set()).add(arrow.cause)
     arcs = {frozenset((arc.first, arc.second)) for arc in graph.arcs}
 
     def extent(name: str) -> tuple[float, float]:
@@ -170,8 +186,8 @@ def _column_heights(
         if first not in sizes or second not in sizes:
             return room + 0.16 * style.spread
         if first in owner and second in owner:
-            return room + (0.07 if owner[first] == owner[second] else 0.2) * style.spread
-        return room + (0.46 if frozenset((first, second)) in arcs else 0.36) * style.spread
+            return room + (0.07 if owner[first] & owner[second] else 0.2) * style.spread
+        return room + (0.52 if frozenset((first, second)) in arcs else 0.36) * style.spread
 
     steps: dict[str, list[str]] = {name: [] for column in columns for name in column}
     for pair in arrows:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from trustsem.reporting.graph import Arc, Arrow, Graph
 from trustsem.reporting.layout import Layout
 from trustsem.reporting.shapes import Points, Shape, bezier, clipped, count_crossings, hits, length, through
 
 __all__ = ["Routes", "route"]
 
+Place = tuple[float, float]
+
 _CLEARANCE = 0.04
 _SHORTEST = 0.12
+_CROWDED = 0.09
 
 
 @dataclass(frozen=True)
@@ -27,31 +32,51 @@ def route(graph: Graph, layout: Layout) -> Routes | None:
     """Return the routes, or None if some arrow cannot avoid the variables in this layout."""
     anchors = _anchors(graph, layout)
     drawn = {(arrow.cause, arrow.effect) for arrow in graph.arrows}
+    fans = _fans(graph, layout)
     arrows: list[Points] = []
     for arrow in graph.arrows:
-        found = _arrow(arrow, layout, anchors, (arrow.effect, arrow.cause) in drawn)
+        others = _others(layout, (arrow.cause, arrow.effect)) + [fan for owner, fan in fans.items() if arrow.effect not in layout.below or owner != arrow.cause]
+        found = _arrow(arrow, layout, anchors, others, mutual=(arrow.effect, arrow.cause) in drawn)
         if found is None:
             return None
         arrows.append(found)
     arcs: list[Points] = []
     for arc in graph.arcs:
-        found = _arc(arc, layout, arrows + arcs)
+        others = _others(layout, (arc.first, arc.second))
+        found = _arc(arc, layout, others + list(fans.values()), arrows, arcs)
+        if found is None and fans:
+            found = _arc(arc, layout, others, arrows, arcs)
         if found is None:
             return None
         arcs.append(found)
     return Routes(tuple(arrows), tuple(arcs))
 
 
-def _anchors(graph: Graph, layout: Layout) -> dict[tuple[str, str], tuple[tuple[float, float], tuple[float, float]]]:
+def _others(layout: Layout, ends: tuple[str, str]) -> list[Shape]:
+    return [shape for name, shape in layout.shapes.items() if name not in ends]
+
+
+def _fans(graph: Graph, layout: Layout) -> dict[str, Shape]:
+    """Return the areas between latent variables and the rows of indicators below them, where only their loadings run."""
+    fans: dict[str, Shape] = {}
+    for latent in dict.fromkeys(arrow.cause for arrow in graph.arrows if arrow.effect in layout.below):
+        row = [layout.shapes[arrow.effect] for arrow in graph.arrows if arrow.cause == latent and arrow.effect in layout.below]
+        top, bottom = layout.shapes[latent].y + 0.6 * layout.shapes[latent].h, row[0].y - row[0].h / 2 - 0.02
+        left, right = row[0].x - row[0].w / 2, row[-1].x + row[-1].w / 2
+        fans[latent] = Shape((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+    return fans
+
+
+def _anchors(graph: Graph, layout: Layout) -> dict[tuple[str, str], tuple[Place, Place]]:
     """Return the points inside cause and effect at which each arrow aims: spread, so that arrowheads do not pile up."""
     shapes = layout.shapes
     arriving: dict[str, list[Arrow]] = {}
     for arrow in graph.arrows:
         arriving.setdefault(arrow.effect, []).append(arrow)
-    ends: dict[tuple[str, str], tuple[float, float]] = {}
+    ends: dict[tuple[str, str], Place] = {}
     for effect, arrows in arriving.items():
         shape = shapes[effect]
-        ordered = sorted(arrows, key=lambda arrow: shapes[arrow.cause].y)
+        ordered = sorted(arrows, key=lambda arrow: _last_stop(arrow, layout))
         for k, arrow in enumerate(ordered):
             cause = shapes[arrow.cause]
             offset = 0.0 if len(ordered) == 1 else (2 * k / (len(ordered) - 1) - 1) * 0.3 * shape.h
@@ -65,6 +90,12 @@ def _anchors(graph: Graph, layout: Layout) -> dict[tuple[str, str], tuple[tuple[
     return {(a.cause, a.effect): ((shapes[a.cause].x, shapes[a.cause].y), ends[a.cause, a.effect]) for a in graph.arrows}
 
 
+def _last_stop(arrow: Arrow, layout: Layout) -> float:
+    """Return the height from which an arrow arrives."""
+    stops = layout.stops.get((arrow.cause, arrow.effect))
+    return stops[-1][1] if stops else layout.shapes[arrow.cause].y
+
+
 def _free(points: Points, start: Shape, end: Shape, others: Sequence[Shape]) -> Points | None:
     """Return the visible part of a curve, or None if it is too short, touches another variable, or passes through its own ends again."""
     seen = clipped(points, start, end)
@@ -73,20 +104,21 @@ def _free(points: Points, start: Shape, end: Shape, others: Sequence[Shape]) -> 
     return None if hits(seen, (start, end), -0.01) else seen
 
 
-def _arrow(arrow: Arrow, layout: Layout, anchors: dict[tuple[str, str], tuple[tuple[float, float], tuple[float, float]]], mutual: bool) -> Points | None:
+def _arrow(
+    arrow: Arrow, layout: Layout, anchors: dict[tuple[str, str], tuple[Place, Place]], others: Sequence[Shape], *, mutual: bool
+) -> Points | None:
     start, end = layout.shapes[arrow.cause], layout.shapes[arrow.effect]
-    others = [shape for name, shape in layout.shapes.items() if name not in (arrow.cause, arrow.effect)]
     first, last = anchors[arrow.cause, arrow.effect]
     stops = layout.stops.get((arrow.cause, arrow.effect), [])
     candidates: list[Points] = [] if mutual else [bezier(first, last)]
     if stops:
         candidates.append(through([first, *stops, last]))
-    bends = [0.2 * k for k in range(1, 16)]
+    bends = [0.2 * k for k in range(3 if mutual else 1, 16)]
     candidates += [_bent(first, last, bend) for size in bends for bend in ((size,) if mutual else (size, -size))]
     return next((found for found in (_free(points, start, end, others) for points in candidates) if found is not None), None)
 
 
-def _bent(first: tuple[float, float], last: tuple[float, float], bend: float) -> Points:
+def _bent(first: Place, last: Place, bend: float) -> Points:
     """Return a curve that leaves the straight line by about half of `bend`, to the right of the direction of travel if positive."""
     dx, dy = last[0] - first[0], last[1] - first[1]
     size = max((dx * dx + dy * dy) ** 0.5, 1e-9)
@@ -94,10 +126,10 @@ def _bent(first: tuple[float, float], last: tuple[float, float], bend: float) ->
     return bezier(first, middle, last)
 
 
-def _arc(arc: Arc, layout: Layout, drawn: Sequence[Points]) -> Points | None:
-    """Return the cheapest free curve: few crossings, then shallow."""
+def _arc(arc: Arc, layout: Layout, others: Sequence[Shape], arrows: Sequence[Points], arcs: Sequence[Points]) -> Points | None:
+    """Return the cheapest free curve: few crossings, ends apart from other arrowheads, then shallow."""
     start, end = layout.shapes[arc.first], layout.shapes[arc.second]
-    others = [shape for name, shape in layout.shapes.items() if name not in (arc.first, arc.second)]
+    taken = [track[-1] for track in arrows] + [track[k] for track in arcs for k in (0, -1)]
     best: tuple[float, Points] | None = None
     for depth, points in _arc_candidates(start, end, _between(arc, layout)):
         if best is not None and depth >= best[0]:
@@ -105,7 +137,8 @@ def _arc(arc: Arc, layout: Layout, drawn: Sequence[Points]) -> Points | None:
         seen = _free(points, start, end, others)
         if seen is None:
             continue
-        cost = depth + 0.45 * count_crossings(seen, drawn)
+        crowded = sum(float(np.hypot(*(seen[k] - head))) < _CROWDED for k in (0, -1) for head in taken)
+        cost = depth + 0.45 * count_crossings(seen, [*arrows, *arcs]) + 0.5 * crowded
         if best is None or cost < best[0]:
             best = (cost, seen)
     return None if best is None else best[1]
@@ -125,14 +158,24 @@ def _arc_candidates(start: Shape, end: Shape, between: int) -> Iterable[tuple[fl
         for k in range(1, 16):
             for bend in (0.25 * k, -0.25 * k):
                 yield abs(bend), _bent(first, last, bend)
+        # Out vertically, in from a side: for indicators below their latent variable.
+        for k in range(1, 9):
+            yield 0.2 * k, bezier(first, (first[0], first[1] + 0.3 * k), (last[0], last[1] + 0.3 * k), last)
+            for fall in (0.3 * k, -0.3 * k):
+                for side in (1.0, -1.0):
+                    yield 0.3 * k, bezier(first, (first[0], first[1] + fall), (last[0] + side * (0.5 * end.w + 0.2 * k), last[1]), last)
         return
     if between == 0:
         # One directly above the other: from edge to edge, slightly to the left or right.
         for bend in (0.3, -0.3, 0.5, -0.5):
             yield 0.5 * abs(bend), _bent(first, last, bend)
+    # On the side of the column. Arcs that reach further start further out, so that those of one variable are nested.
+    upper, lower = (start, end) if start.y < end.y else (end, start)
+    out = 0.1 - 0.1 * max(between - 1, 0)
+    y0, y1 = upper.y + max(out, -0.35 * upper.h), lower.y - max(out, -0.35 * lower.h)
     for k in range(12):
         reach = 0.34 + 0.2 * max(between - 1, 0) + 0.16 * k
         for side in (-1.0, 1.0):
-            edge = max(side * start.x + start.w / 2, side * end.x + end.w / 2)
-            x = side * (edge + reach)
-            yield reach, bezier((start.x + side * 0.4 * start.w, start.y), (x, start.y), (x, end.y), (end.x + side * 0.4 * end.w, end.y))
+            x = side * (max(side * upper.x + upper.w / 2, side * lower.x + lower.w / 2) + reach)
+            points = bezier((upper.x + side * 0.3 * upper.w, y0), (x, y0), (x, y1), (lower.x + side * 0.3 * lower.w, y1))
+            yield reach, points if upper is start else points[::-1]

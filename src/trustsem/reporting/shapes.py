@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Points", "Shape", "after_leaving", "bezier", "count_crossings", "hits", "length", "overlaps", "point_at", "through"]
+__all__ = ["Points", "Shape", "after_leaving", "bezier", "count_crossings", "hits", "length", "overlaps", "overlaps_many", "point_at", "share_inside", "through"]
 
 Points = NDArray[np.float64]
-_SAMPLES = 60
+_SAMPLES = 48
 
 
 class Shape(NamedTuple):
@@ -42,8 +42,24 @@ def overlaps(box: Shape, other: Shape) -> bool:
     return dx < other.w / 2 and dy < other.h / 2
 
 
+def overlaps_many(boxes: Points, other: Shape) -> NDArray[np.bool_]:
+    """Return which of the boxes (n, 4), rows (x, y, w, h), overlap `other`; see :func:`overlaps`."""
+    dx = np.maximum(np.abs(boxes[:, 0] - other.x) - boxes[:, 2] / 2, 0.0) / (other.w / 2)
+    dy = np.maximum(np.abs(boxes[:, 1] - other.y) - boxes[:, 3] / 2, 0.0) / (other.h / 2)
+    return np.asarray(dx**2 + dy**2 < 1.0 if other.oval else (dx < 1.0) & (dy < 1.0))
+
+
+def share_inside(boxes: Points, track: Points, margin: float) -> Points:
+    """Return the share of the points (m, 2) of `track` that lies in each of the boxes (n, 4) grown by `margin`."""
+    dx = np.abs(boxes[:, None, 0] - track[None, :, 0]) < boxes[:, None, 2] / 2 + margin
+    dy = np.abs(boxes[:, None, 1] - track[None, :, 1]) < boxes[:, None, 3] / 2 + margin
+    return np.asarray((dx & dy).mean(axis=1))
+
+
 def bezier(*control: tuple[float, float]) -> Points:
-    """Return points (n, 2) on the Bezier curve with 2 to 4 control points."""
+    """Return points (n, 2) on the Bezier curve with 2 to 4 control points; a straight line has only its ends."""
+    if len(control) == 2:
+        return np.array(control, dtype=np.float64)
     t = np.linspace(0.0, 1.0, _SAMPLES)[:, None]
     layer = [np.broadcast_to(np.asarray(point, dtype=np.float64), (_SAMPLES, 2)) for point in control]
     while len(layer) > 1:
@@ -118,6 +134,8 @@ def count_crossings(points: Points, others: Iterable[Points]) -> int:
 
 
 def _cross(first: Points, second: Points) -> int:
+    if np.any(first.max(axis=0) < second.min(axis=0)) or np.any(second.max(axis=0) < first.min(axis=0)):
+        return 0
     p, r = first[:-1, None, :], np.diff(first, axis=0)[:, None, :]
     q, s = second[None, :-1, :], np.diff(second, axis=0)[None, :, :]
     area = r[..., 0] * s[..., 1] - r[..., 1] * s[..., 0]

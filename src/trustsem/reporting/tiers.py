@@ -61,7 +61,7 @@ def causal_tiers(names: Sequence[str], arrows: Sequence[Pair]) -> dict[str, int]
     return tier
 
 
-def arrange(tier: Mapping[str, int], arrows: Sequence[Pair]) -> tuple[Columns, dict[Pair, list[str]]]:
+def arrange(tier: Mapping[str, int], arrows: Sequence[Pair], *, above: bool = False) -> tuple[Columns, dict[Pair, list[str]]]:
     """Return the columns of variables and place holders, top to bottom, and the place holders of each arrow, from cause to effect.
 
     Parameters
@@ -69,6 +69,8 @@ def arrange(tier: Mapping[str, int], arrows: Sequence[Pair]) -> tuple[Columns, d
     tier : mapping
         Column of every variable, in the order in which they should stand if nothing else matters.
     arrows : sequence of (cause, effect)
+    above : bool
+        Whether place holders start above the variables of their column instead of below.
     """
     columns: Columns = [[] for _ in range(max(tier.values(), default=0) + 1)]
     for name, column in tier.items():
@@ -78,7 +80,7 @@ def arrange(tier: Mapping[str, int], arrows: Sequence[Pair]) -> tuple[Columns, d
         low, high = sorted((tier[cause], tier[effect]))
         held = [f"\0{cause}\0{effect}\0{column}" for column in range(low + 1, high)]
         for column, name in zip(range(low + 1, high), held, strict=True):
-            columns[column].append(name)
+            columns[column].insert(0 if above else len(columns[column]), name)
         if held:
             chains[cause, effect] = held if tier[cause] < tier[effect] else held[::-1]
     steps = [step for pair in arrows for step in _steps(pair, chains.get(pair, []))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 from trustsem.spec.defaults import Defaults
@@ -14,7 +14,7 @@ from trustsem.spec.written import Written
 __all__ = ["complete_block"]
 
 
-def complete_block(written: Sequence[Written], defaults: Defaults, *, means: bool, group: int) -> list[Row]:
+def complete_block(written: Sequence[Written], defaults: Defaults, *, rank: Mapping[str, int], means: bool, group: int) -> list[Row]:
     """Complete the parameters of one block.
 
     Parameters
@@ -23,6 +23,8 @@ def complete_block(written: Sequence[Written], defaults: Defaults, *, means: boo
         What the user wrote for this block.
     defaults : Defaults
         What to fill in.
+    rank : mapping of str to int
+        Order of the variables: a covariance has the earlier one on the left.
     means : bool
         Whether the model has a mean structure.
     group : int
@@ -35,7 +37,7 @@ def complete_block(written: Sequence[Written], defaults: Defaults, *, means: boo
         intercepts.
     """
     names = block_names(written)
-    rows = _user_rows(written, names, defaults, group)
+    rows = _user_rows(written, names, defaults, rank, group)
     names = block_names(rows)
     taken = {(row.lhs, row.op, row.rhs) for row in rows}
     taken |= {(rhs, op, lhs) for lhs, op, rhs in taken if op == "~~"}
@@ -46,8 +48,7 @@ def complete_block(written: Sequence[Written], defaults: Defaults, *, means: boo
     return rows
 
 
-def _user_rows(written: Sequence[Written], names: BlockNames, defaults: Defaults, group: int) -> list[Row]:
-    rank = {name: number for number, name in enumerate(names.latent + names.observed)}
+def _user_rows(written: Sequence[Written], names: BlockNames, defaults: Defaults, rank: Mapping[str, int], group: int) -> list[Row]:
     fix_first = defaults.auto_fix_first and not defaults.std_lv
     standardized = frozenset(names.latent) if defaults.std_lv else frozenset()
     scaled: set[str] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trustsem.errors import OptionError
+from trustsem.errors import ModelError, OptionError
 from trustsem.spec.automatic import complete_block
 from trustsem.spec.defaults import Defaults
 from trustsem.spec.equality import apply_equal, apply_group_equal, group_equal_option, share_fixed_values
@@ -14,7 +14,7 @@ from trustsem.spec.refusals import refuse_unavailable
 from trustsem.spec.relations import build_relations
 from trustsem.spec.statements import StatedRelation
 from trustsem.spec.table import ParameterTable
-from trustsem.spec.written import written_blocks
+from trustsem.spec.written import Written, written_blocks
 
 __all__ = ["build_table"]
 
@@ -71,7 +71,8 @@ def build_table(
         or any(entry.op == "~1" for block in written for entry in block)
         or (len(written) > 1 and bool({"intercepts", "means"} & set(kinds)))
     )
-    blocks = [complete_block(block, defaults, means=means, group=number) for number, block in enumerate(written, 1)]
+    rank = _rank(written if group_labels else written[:1])
+    blocks = [complete_block(block, defaults, rank=rank, means=means, group=number) for number, block in enumerate(written, 1)]
     if kinds and len(blocks) > 1:
         names = [block_names(block) for block in blocks]
         blocks = apply_group_equal(blocks, names, kinds, group_partial, defaults, loosen=not group_labels)
@@ -79,3 +80,11 @@ def build_table(
     rows = share_fixed_values([row for block in blocks for row in block])
     relations = build_relations([statement for statement in statements if isinstance(statement, StatedRelation)], rows, model)
     return ParameterTable(tuple(rows), relations, group_labels, n_groups=len(blocks))
+
+
+def _rank(written: Sequence[Sequence[Written]]) -> dict[str, int]:
+    """Order the variables of all groups, latent ones first."""
+    names = block_names([entry for block in written for entry in block])
+    if not names.observed:
+        raise ModelError("The model has no observed variable. Say what measures the latent variables, such as 'f =~ x1 + x2 + x3'.")
+    return {name: number for number, name in enumerate(names.latent + names.observed)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
@@ -24,9 +25,9 @@ _KINDS: Final[Mapping[str, _Kind]] = MappingProxyType(
         "intercepts": lambda row, latent, exogenous: row.op == "~1" and row.lhs not in latent and row.lhs not in exogenous,
         "means": lambda row, latent, exogenous: row.op == "~1" and row.lhs in latent,
         "residuals": lambda row, latent, exogenous: row.op == "~~" and row.lhs == row.rhs and not {row.lhs} & (latent | exogenous),
-        "residual.covariances": lambda row, latent, exogenous: row.op == "~~"
-        and row.lhs != row.rhs
-        and not {row.lhs, row.rhs} & (latent | exogenous),
+        "residual.covariances": lambda row, latent, exogenous: (
+            row.op == "~~" and row.lhs != row.rhs and not {row.lhs, row.rhs} & (latent | exogenous)
+        ),
         "lv.variances": lambda row, latent, exogenous: row.op == "~~" and row.lhs == row.rhs and row.lhs in latent,
         # Covariances of a latent with an observed variable count here; the latent one stands on the left.
         "lv.covariances": lambda row, latent, exogenous: row.op == "~~" and row.lhs != row.rhs and row.lhs in latent,
@@ -177,7 +178,7 @@ def apply_equal(blocks: list[list[Row]], written: Sequence[Sequence[Written]], t
                     rows[place] = rows[place]._replace(label=label)
         offset += len(block)
     ends = [sum(len(block) for block in blocks[:number]) for number in range(len(blocks) + 1)]
-    return [rows[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [rows[start:end] for start, end in pairwise(ends)]
 
 
 def _relabel(rows: list[Row], old: str, new: str) -> None:
@@ -210,7 +211,9 @@ def _target(entry: Written, group: int, places: Mapping[tuple[str, int], int], t
         if key in places:
             return places[key]
     known = {name for name, _ in places}
-    raise ModelSyntaxError(f"equal() names {entry.equal!r}, which is not a parameter of the model.{closest(name, known)}", text, entry.position, entry.length)
+    raise ModelSyntaxError(
+        f"equal() names {entry.equal!r}, which is not a parameter of the model.{closest(name, known)}", text, entry.position, entry.length
+    )
 
 
 def share_fixed_values(rows: list[Row]) -> list[Row]:

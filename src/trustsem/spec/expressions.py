@@ -293,4 +293,3 @@ class _Reader:
         if self.pending:
             raise self.error("This parenthesis is never closed.", self.pending[-1][3])
         return Expression(tuple(self.steps))
-

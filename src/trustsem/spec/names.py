@@ -92,9 +92,7 @@ def block_names(rows: Iterable[_Named]) -> BlockNames:
             if row.user and not row.exo:
                 random.add(row.lhs)
     observed = {name: None for group in (measures, effects, causes, left, right, alone) for name in group if name not in latent}
-    exogenous = tuple(
-        name for name in causes if name not in latent and name not in measures and name not in effects and name not in random
-    )
+    exogenous = tuple(name for name in causes if name not in latent and name not in measures and name not in effects and name not in random)
     explained = effects.keys() | measures.keys()
     last = [name for name in effects if name not in causes and name not in measures]
     return BlockNames(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from trustsem.errors import ModelSyntaxError
@@ -136,8 +137,6 @@ def _relation(operator: Token, left: list[Token], right: list[Token], end: Token
         raise ModelSyntaxError("The left side of ':=' is one name, the name of what is defined.", text, left[0].position, len(left[0].text))
     sides = (read_expression(left, text, operator), read_expression(right, text, end))
     searched = [*right, end] if operator.text == ":=" else [*left, operator, *right, end]
-    names = tuple(
-        (token.text, token.position) for token, after in zip(searched, searched[1:], strict=False) if token.kind == "name" and after.text != "("
-    )
+    names = tuple((token.text, token.position) for token, after in pairwise(searched) if token.kind == "name" and after.text != "(")
     lhs, rhs = ("".join(token.text for token in side) for side in (left, right))
     return StatedRelation(operator.text, lhs, rhs, sides[0], sides[1], names, left[0].position)

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from trustsem.spec.expressions import Expression
 
-__all__ = ["FREE", "Formula", "Free", "Header", "Modifier", "Statement", "StatedRelation", "Term"]
+__all__ = ["FREE", "Formula", "Free", "Header", "Modifier", "StatedRelation", "Statement", "Term"]
 
 
 class Free(NamedTuple):

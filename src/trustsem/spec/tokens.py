@@ -64,7 +64,7 @@ def tokenize(text: str) -> list[Token]:
     ModelSyntaxError
         For a character that means nothing here, a quote without its partner, or a name that begins with a digit.
     """
-    tokens = []
+    tokens: list[Token] = []
     position = 0
     match = _PATTERN.match
     while position < len(text):
@@ -91,4 +91,6 @@ def _unreadable(text: str, position: int) -> ModelSyntaxError:
     character = text[position]
     if character in "\"'":
         return ModelSyntaxError("This quote is not closed on the same line.", text, position)
-    return ModelSyntaxError(f"The character {character!r} has no meaning in model text; names consist of letters, digits, '_' and '.'.", text, position)
+    return ModelSyntaxError(
+        f"The character {character!r} has no meaning in model text; names consist of letters, digits, '_' and '.'.", text, position
+    )

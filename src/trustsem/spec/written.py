@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from trustsem.errors import ModelError, ModelSyntaxError
 from trustsem.spec.statements import Formula, Free, Header, Modifier, Statement, Term
@@ -108,7 +108,9 @@ def _sections(statements: Sequence[Statement], text: str) -> tuple[list[_Cells],
             if labels:
                 sections.append({})
             elif sections[0]:
-                raise ModelSyntaxError("Formulas before the first 'group:' header belong to no group. Repeat them in each group.", text, statement.position, 5)
+                raise ModelSyntaxError(
+                    "Formulas before the first 'group:' header belong to no group. Repeat them in each group.", text, statement.position, 5
+                )
             labels.append(statement.label)
         elif isinstance(statement, Formula):
             _add(sections[-1], statement, text)
@@ -156,7 +158,7 @@ def _resolved(cells: _Cells, group: int, n_groups: int, text: str) -> tuple[Writ
 
 
 def _with_modifiers(written: Written, modifiers: tuple[Modifier, ...], group: int, n_groups: int, text: str) -> Written:
-    given: dict[str, object] = {}
+    given: dict[str, Any] = {}
     for modifier in modifiers:
         entries = modifier.entries
         if len(entries) not in {1, n_groups}:

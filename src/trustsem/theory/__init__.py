@@ -1,0 +1,28 @@
+"""What is claimed: constructs, propositions, measures, strategies, where each comes from, variants and rivals."""
+
+from __future__ import annotations
+
+from trustsem.theory.load import load_theory, parse_theory, theories
+from trustsem.theory.presets import implied_loading
+from trustsem.theory.theory import Rival, Theory
+from trustsem.theory.types import MARKS, Construct, Fact, Measure, Preset, Proposition, Provenance, ResidualCovariance, RivalClaim, Source, Strategy
+
+__all__ = [
+    "MARKS",
+    "Construct",
+    "Fact",
+    "Measure",
+    "Preset",
+    "Proposition",
+    "Provenance",
+    "ResidualCovariance",
+    "Rival",
+    "RivalClaim",
+    "Source",
+    "Strategy",
+    "Theory",
+    "implied_loading",
+    "load_theory",
+    "parse_theory",
+    "theories",
+]

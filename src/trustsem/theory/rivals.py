@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from trustsem.errors import TheoryError
 from trustsem.theory import forms, variants
+from trustsem.theory.dropping import graph_of
+from trustsem.theory.projection import MixedGraph
 from trustsem.theory.types import Preset, RivalClaim, Step, arrow_key
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def contend(theory: Theory, claim: RivalClaim) -> tuple[Theory | None, str | Non
         return None, f"The rival cannot be stated for this variant. {error}", None
     if _shape(rival) == _shape(theory):
         return None, "The rival says the same as this variant of the theory.", None
-    return rival, None, claim.equivalent if claim.equivalent and _swaps(theory, claim) else None
+    return rival, None, _equivalent(theory, claim)
 
 
 def apply_rival(theory: Theory, claim: RivalClaim) -> Theory:
@@ -116,9 +118,30 @@ def _shape(theory: Theory) -> tuple[object, ...]:
     return arrows, frozenset(covariance.pair for covariance in theory.covariances if covariance.free), tuple(node.variable for node in theory.nodes)
 
 
-def _swaps(theory: Theory, claim: RivalClaim) -> bool:
-    """Whether the variant has all that the equivalence rests on: the free covariances that the rival turns into arrows, and all claims."""
+def _equivalent(theory: Theory, claim: RivalClaim) -> str | None:
     names = {node.name for node in theory.nodes}
-    free = {covariance.pair for covariance in theory.covariances if covariance.free}
-    whole = theory.root is None or names >= {node.name for node in theory.root.nodes} or theory.form == "predictors"
-    return whole and all(frozenset(pair) in free for pair in claim.uncorrelate)
+    if not claim.equivalent or any(step.kind == "strict" for step in theory.steps):
+        return None
+    if all({new.cause, new.effect} <= names for new in claim.add):
+        return claim.equivalent if _swaps(graph_of(theory), claim) else None
+    whole = theory.root or theory
+    return f"Before constructs were dropped: {claim.equivalent}" if _swaps(graph_of(whole), claim) else None
+
+
+def _swaps(graph: MixedGraph, claim: RivalClaim) -> bool:
+    """Whether the added arrows only say otherwise what free residual covariances say.
+
+    That is so if every added arrow s -> c replaces s <-> c, the parents of s are parents of c, and the partners of s are partners of c or
+    joined to it by an added arrow as well (the condition of :func:`trustsem.theory.projection.absorb`, read backwards).
+    """
+    swapped = {frozenset((new.cause, new.effect)) for new in claim.add}
+    if swapped != {frozenset(pair) for pair in claim.uncorrelate} or claim.remove:
+        return False
+    for new in claim.add:
+        sources = {other.cause for other in claim.add if other.effect == new.effect}
+        partners = set(graph.partners(new.effect))
+        if new.cause not in partners or not set(graph.parents(new.cause)) <= set(graph.parents(new.effect)):
+            return False
+        if not set(graph.partners(new.cause)) - {new.effect} <= sources | partners:
+            return False
+    return True

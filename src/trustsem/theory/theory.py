@@ -356,7 +356,7 @@ class Theory:
         Raises
         ------
         TheoryError
-            If it has derived arrows or composites, which a theory file does not state.
+            If it is a variant; write :attr:`root` and repeat the changes on what is read.
         """
         return dump_toml(self)
 

@@ -156,7 +156,15 @@ expected <- function(case) {
   block("std_all", columns(standardizedSolution(fit, type = "std.all"), 10))
   block("std_lv", columns(standardizedSolution(fit, type = "std.lv"), 10))
   if (length(lavNames(fit, "ov.x"))) block("std_nox", columns(standardizedSolution(fit, type = "std.nox"), 10))
-  block("fit_measures", { m <- unclass(fitMeasures(fit)); x <- as.list(num(m)); names(x) <- gsub(".", "_", names(m), fixed = TRUE); x })
+  block("fit_measures", {
+    m <- unclass(fitMeasures(fit))
+    before <- unclass(suppressWarnings(fitMeasures(fit0)))[names(m)] # an improper polished fit can lose its baseline model
+    lost <- is.na(m) & !is.na(before) & m["df"] > 0
+    m[lost] <- before[lost]
+    x <- as.list(num(m))
+    names(x) <- gsub(".", "_", names(m), fixed = TRUE)
+    x
+  })
   block("group_chisq", vec(lavInspect(fit, "test")[[1]]$stat.group))
   block("coef", list(names = I(names(coef(fit))), values = vec(coef(fit))))
   block("vcov", { v <- vcov(fit); vec(unclass(v)[upper.tri(v, diag = TRUE)], 7) })
