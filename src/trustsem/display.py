@@ -147,7 +147,11 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, caption:
         parts = (f'<{tag}{scope} style="{_CELL}text-align:{side};{rule}">{escape(cell)}</{tag}>' for cell, side in zip(cells, sides, strict=True))
         return f"<tr>{''.join(parts)}</tr>"
 
-    title = f'<caption style="caption-side:top;text-align:left;font-weight:bold;padding:.3em 0;color:inherit;">{escape(caption)}</caption>' if caption else ""
+    title = (
+        f'<caption style="caption-side:top;text-align:left;font-weight:bold;padding:.3em 0;color:inherit;">{escape(caption)}</caption>'
+        if caption
+        else ""
+    )
     body = "".join(line(row, "td", "") for row in rows)
     style = f"border-collapse:collapse;border-top:{_RULE};border-bottom:{_RULE};font-variant-numeric:tabular-nums;margin:.5em 0;"
     return f'<table style="{style}">{title}<thead>{line(header, "th", f"border-bottom:{_RULE};")}</thead><tbody>{body}</tbody></table>'

@@ -73,15 +73,17 @@ def _all_moments(fit: Fit) -> int:
 def _lack_of_fit(fit: Fit) -> float:
     """Return the weighted squares of the residual moments relative to those of the sample moments, averaged over blocks with weights n.
 
-    Moments of fixed covariates are left out. The weight is that of the discrepancy at the estimate.
+    Moments of fixed covariates are left out (but not for unweighted least squares). The weight is that of the discrepancy at the estimate.
     """
     problem = fit.problem
     lack = 0.0
     for layout, block, point in zip(fit.model.blocks, problem.blocks, fit.implied_blocks, strict=True):
         kept = np.ones((point.p, point.p))
         x = [layout.observed.index(name) for name in layout.fixed]
-        kept[np.ix_(x, x)] = 0.0
         kind = problem.moments.discrepancy
+        if kind == 2:
+            x = []
+        kept[np.ix_(x, x)] = 0.0
         weight = np.linalg.inv(point.sigma) if kind == 0 else np.linalg.inv(block.cov) if kind == 1 else None
         squares = []
         for matrix, vector in (

@@ -57,9 +57,9 @@ def to_json(fit: Fit) -> str:
     Returns
     -------
     str
-        An object with, in this order: ``schema`` (``"trustsem.fit/1"``), ``versions``, ``model`` (``syntax`` in lavaan's language, ``table``), ``status``,
-        ``nobs``, ``groups``, ``dropped``, ``npar``, ``df``, ``estimates`` (with ``std_lv`` and ``std_all``), ``fit_measures``, ``warnings`` (``code``,
-        ``detail``, ``remedy``), ``conventions`` and ``data`` (``variables``, ``fingerprint``). NaN and infinities are null.
+        An object with, in this order: ``schema`` (``"trustsem.fit/1"``), ``versions``, ``model`` (``syntax`` in lavaan's language, ``table``),
+        ``status``, ``nobs``, ``groups``, ``dropped``, ``npar``, ``df``, ``estimates`` (with ``std_lv`` and ``std_all``), ``fit_measures``,
+        ``warnings`` (``code``, ``detail``, ``remedy``), ``conventions`` and ``data`` (``variables``, ``fingerprint``). NaN and infinities are null.
     """
     sample = fit.sample
     content = {
@@ -97,7 +97,13 @@ def key_measures(fit: Fit) -> list[tuple[str, str]]:
     p = found["pvalue"]
     test = f"{number(found['chisq'])}, df = {fit.df}" + (f", p {probability(p)}" if not math.isnan(p) else "")
     interval = f"{number(found['rmsea'])} [{number(found['rmsea_ci_lower'])}, {number(found['rmsea_ci_upper'])}]"
-    lines = [("Chi-square", test), ("CFI", number(found["cfi"])), ("TLI", number(found["tli"])), ("RMSEA [90 % CI]", interval), ("SRMR", number(found["srmr"]))]
+    lines = [
+        ("Chi-square", test),
+        ("CFI", number(found["cfi"])),
+        ("TLI", number(found["tli"])),
+        ("RMSEA [90 % CI]", interval),
+        ("SRMR", number(found["srmr"])),
+    ]
     return lines + ([("AIC", number(found["aic"])), ("BIC", number(found["bic"]))] if "aic" in found else [])
 
 

@@ -261,13 +261,7 @@ def predict(fit: Fit, data: Any, method: str) -> Any:
         level = latent_means(point, centre)
         if fit.model.has_means:
             centre, level = point.mean, point.mu[point.p :]
-        weights = regression_weights(point) if method == "regression" else bartlett_weights(point, _loadings(fit, b))
+        weights = regression_weights(point) if method == "regression" else bartlett_weights(point)
         results.append(pd.DataFrame((rows - centre) @ weights.T + level, columns=list(layout.latent)))
     return _by_group(fit, results)
 
-
-def _loadings(fit: Fit, b: int) -> list[tuple[int, int]]:
-    """Return the places (indicator, latent) of the loadings of observed indicators in block `b`."""
-    p = len(fit.model.blocks[b].observed)
-    pairs = zip(fit.model.table.rows, fit.model.cells, strict=True)
-    return [(cell.row, cell.column) for row, cell in pairs if row.block == b + 1 and row.op == "=~" and cell.row < p]

@@ -41,14 +41,22 @@ def baseline_test(problem: Problem) -> Chisq:
 
 
 def _generalized(S: Reals, free: np.ndarray, given: np.ndarray) -> float:
-    """Return the least ``1/2 tr[(S^-1 (S - T))^2]`` over symmetric T with `free` cells, S in the `given` cells and zeros elsewhere."""
+    """Return the least ``1/2 tr[(S^-1 (S - T))^2]`` over symmetric T with `free` cells, S in the `given` cells and zeros elsewhere.
+
+    Variances are not allowed to be negative: those that would be are held at 0, one at a time.
+    """
     W = np.linalg.inv(S)
-    i, j = np.nonzero(np.tril(free))
-    weight = np.where(i == j, 0.5, 1.0)
-    normal = 2.0 * np.outer(weight, weight) * (W[np.ix_(i, i)] * W[np.ix_(j, j)] + W[np.ix_(i, j)] * W[np.ix_(j, i)])
-    T = np.where(given, S, 0.0)
-    cells = np.linalg.solve(normal, 2.0 * weight * (W @ (S - T) @ W)[i, j])
-    T[i, j] = cells
-    T[j, i] = cells
-    E = W @ (S - T)
-    return float(0.5 * np.sum(E * E.T))
+    free = np.tril(free)
+    while True:
+        i, j = np.nonzero(free)
+        weight = np.where(i == j, 0.5, 1.0)
+        normal = 2.0 * np.outer(weight, weight) * (W[np.ix_(i, i)] * W[np.ix_(j, j)] + W[np.ix_(i, j)] * W[np.ix_(j, i)])
+        T = np.where(given, S, 0.0)
+        cells = np.linalg.solve(normal, 2.0 * weight * (W @ (S - T) @ W)[i, j])
+        T[i, j] = cells
+        T[j, i] = cells
+        worst = int(np.argmin(np.diag(T)))
+        if T[worst, worst] >= 0.0:
+            E = W @ (S - T)
+            return float(0.5 * np.sum(E * E.T))
+        free[worst, worst] = False

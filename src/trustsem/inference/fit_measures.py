@@ -61,7 +61,9 @@ def incremental_measures(model: Chisq, baseline: Chisq) -> dict[str, float]:
     xb, dfb = baseline
     excess, excess_b = max(x - df, 0.0), max(x - df, xb - dfb, 0.0)
     tli = _ratio(_ratio(xb, dfb) - _ratio(x, df), _ratio(xb, dfb) - 1.0) if df > 0 and dfb > 0 else 1.0
-    nfi = _ratio(xb - x, xb)
+    nested = df <= dfb  # with more degrees of freedom than the baseline a model does not contain it, and these two mean nothing
+    nfi = _ratio(xb - x, xb) if nested else math.nan
+    rfi = _ratio(_ratio(xb, dfb) - _ratio(x, df), _ratio(xb, dfb)) if df > 0 and dfb > 0 else 1.0
     return {
         "baseline_chisq": xb,
         "baseline_df": float(dfb),
@@ -69,9 +71,9 @@ def incremental_measures(model: Chisq, baseline: Chisq) -> dict[str, float]:
         "cfi": 1.0 - excess / excess_b if excess_b > 0 else 1.0,
         "tli": tli,
         "nnfi": tli,
-        "rfi": _ratio(_ratio(xb, dfb) - _ratio(x, df), _ratio(xb, dfb)) if df > 0 and dfb > 0 else 1.0,
+        "rfi": rfi if nested else math.nan,
         "nfi": nfi,
-        "pnfi": _ratio(df, dfb) * nfi,
+        "pnfi": _ratio(df, dfb) * _ratio(xb - x, xb),
         "ifi": _ratio(xb - x, xb - df),
         "rni": 1.0 - _ratio(x - df, xb - dfb),
     }

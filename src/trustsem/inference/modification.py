@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trustsem.kernels.discrepancy import evaluate
 from trustsem.inference.information import weight_matrix
+from trustsem.kernels.discrepancy import evaluate
 from trustsem.kernels.structure import Reals, Structure
 from trustsem.model.extend import extend_structure
 from trustsem.model.jacobian import moment_slopes
@@ -47,15 +47,14 @@ def score_tests(problem: Problem, theta: Reals, candidates: Sequence[tuple[int, 
     gradient, hessian = np.empty(size + count), np.empty((size + count, size + count))
     spare, unused = np.empty(size + count), np.empty((size + count, size + count))
     evaluate(structure, problem.moments._replace(share=problem.shares), point, spare, hessian)
-    evaluate(structure, problem.moments._replace(share=problem.multiplier / problem.nobs), point, gradient, unused)
+    likelihood = problem.moments.discrepancy == 0
+    share = problem.shares if likelihood else problem.multiplier / problem.nobs
+    evaluate(structure, problem.moments._replace(share=share), point, gradient, unused)
     # Half the Hessian is the information of one observation; `vcov` is the inverse of `scale` times that.
-    across = 0.5 * hessian[size:, :size]
-    raw = 0.5 * np.diag(hessian)[size:]
-    _condition_on_covariates(problem, structure, point, size, across, raw)
+    across, raw, score = 0.5 * hessian[size:, :size], 0.5 * np.diag(hessian)[size:], -0.5 * gradient[size:]
+    if problem.moments.discrepancy != 2:
+        _condition_on_covariates(problem, structure, point, size, across, raw, None if likelihood else score)
     conditional = raw - np.einsum("mk,kl,ml->m", across, vcov * problem.scale, across)
-    score = -0.5 * gradient[size:]
-    if problem.moments.discrepancy == 0:
-        score = score * (problem.nobs / problem.scale)
     identified = conditional > _RELATIVE * np.maximum(raw, 1e-300)
     with np.errstate(all="ignore"):
         epc = np.where(identified, score / conditional, np.nan)
@@ -63,10 +62,10 @@ def score_tests(problem: Problem, theta: Reals, candidates: Sequence[tuple[int, 
     return mi, epc
 
 
-def _condition_on_covariates(problem: Problem, structure: Structure, point: Reals, size: int, across: Reals, raw: Reals) -> None:
-    """Leave the moments of fixed covariates out of the information on candidates that would change them, in place.
+def _condition_on_covariates(problem: Problem, structure: Structure, point: Reals, size: int, across: Reals, raw: Reals, score: Reals | None) -> None:
+    """Leave the moments of fixed covariates out of the information on candidates that would change them (and out of the `score`), in place.
 
-    Those moments are not modelled, so they carry no information; free parameters do not touch them.
+    Those moments are not modelled, so they carry no information; free parameters do not touch them. lavaan leaves them in the score of maximum likelihood.
     """
     blocks = implied(structure, point)
     shares = problem.shares
@@ -85,3 +84,7 @@ def _condition_on_covariates(problem: Problem, structure: Structure, point: Real
             weighted, lifted = W @ cov @ W, W @ mean
             across[m - size] = shares[b] * (0.5 * np.tensordot(slopes[:size], weighted, axes=2) + drifts[:size] @ lifted)
             raw[m - size] = shares[b] * (0.5 * float(np.sum(weighted * cov)) + float(mean @ lifted))
+            if score is not None:
+                sample = problem.blocks[b]
+                gap = sample.mean - block.mean if sample.mean is not None else np.zeros(block.p)
+                score[m - size] = problem.multiplier[b] / problem.nobs * (0.5 * float(np.sum(weighted * (sample.cov - block.sigma))) + float(gap @ lifted))

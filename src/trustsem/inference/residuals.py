@@ -98,13 +98,14 @@ def _scores(problem: Problem, point: ImpliedBlock, b: int, observed: bool) -> _P
     M, x = _covariate_part(problem, b)
     slopes, drifts = moment_slopes(problem.structure, b, point)
     W = np.linalg.inv(point.sigma if problem.moments.discrepancy == 0 else S)
-    weighted = W @ slopes @ W
+    weighted, lifted = W @ slopes @ W, drifts @ W
     if observed and problem.moments.discrepancy == 0:
-        X = W @ S @ W
-        crossed = X @ slopes @ W
+        sample = problem.blocks[b]
+        pull = W @ (sample.mean - point.mean) if sample.mean is not None else np.zeros(point.p)
+        crossed = (W @ S @ W + np.outer(pull, pull)) @ slopes @ W + lifted[:, :, None] * pull
         weighted = crossed + crossed.transpose(0, 2, 1) - weighted
+        lifted = lifted + (slopes @ pull) @ W
     weighted[:, x[:, None], x[None, :]] = 0.0
-    lifted = drifts @ W
     lifted[:, x] = 0.0
     shared, shared_means = S @ weighted @ S - M @ weighted @ M, lifted @ (S - M)
     scores = 0.5 * np.tensordot(weighted, shared, axes=([1, 2], [1, 2]))

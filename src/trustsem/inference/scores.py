@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from trustsem.kernels.structure import Reals
@@ -18,29 +16,19 @@ def regression_weights(block: ImpliedBlock) -> Reals:
     return np.asarray(np.linalg.solve(block.sigma, block.V[:p, p:]).T)
 
 
-def bartlett_weights(block: ImpliedBlock, loadings: Sequence[tuple[int, int]]) -> Reals:
+def bartlett_weights(block: ImpliedBlock) -> Reals:
     """Return the weights (q, p) of Bartlett's scores (1937): unbiased given the latent variables.
-
-    Parameters
-    ----------
-    block : ImpliedBlock
-    loadings : sequence of (indicator, latent)
-        Places of the loadings of observed indicators: only what measures a latent variable enters its score.
 
     Notes
     -----
-    With loadings L and residual covariances T of the indicators, ``(L' M^-1 L)^-1 L' M^-1`` with ``M = L L' + T``, which equals the usual form with T
-    in place of M and exists where T is singular. What other observed variables add to an indicator is taken off it first.
+    With loadings L and residual covariances T, ``(L' M^-1 L)^-1 L' M^-1`` with ``M = L L' + T``, which equals the usual form with T in place of M and
+    exists where T is singular. What observed variables cause is taken off first; those that no latent variable causes do not count.
     """
     p = block.p
-    rows = np.array(sorted({indicator for indicator, _ in loadings}), dtype=np.int64)
-    L = np.zeros((p, block.V.shape[0] - p))
-    for indicator, latent in loadings:
-        L[indicator, latent - p] = block.A[indicator, latent]
-    L = L[rows]
-    weighted = np.linalg.solve(L @ L.T + block.S[np.ix_(rows, rows)], L).T
+    L = block.A[:p, p:]
+    weighted = np.linalg.lstsq(L @ L.T + block.S[:p, :p], L, rcond=None)[0].T
     unbiased = np.linalg.pinv(weighted @ L, hermitian=True) @ weighted
-    return np.asarray(unbiased @ (np.eye(p) - block.A[:p, :p])[rows])
+    return np.asarray(unbiased @ (np.eye(p) - block.A[:p, :p]))
 
 
 def latent_means(block: ImpliedBlock, observed: Reals) -> Reals:

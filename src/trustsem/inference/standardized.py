@@ -82,17 +82,21 @@ def standardize(model: Model, blocks: tuple[ImpliedBlock, ...], kind: Standardiz
 
 
 def scale_factor(model: Model, b: int, block: ImpliedBlock, cell: Cell, kind: Standardization) -> float:
-    """Return the factor that turns the parameter in `cell` of block `b` into its standardized form."""
+    """Return the factor that turns the parameter in `cell` of block `b` into its standardized form; NaN where a variance is zero."""
     scaled = _scaled_variables(model, b, block, kind)
+    if kind == "std_nox" and cell.kind == PATH:
+        scaled[cell.row] = True  # an effect is always scaled, even if it is a covariate as things are
     with np.errstate(invalid="ignore", divide="ignore"):
         sd = np.sqrt(np.where(scaled, np.diag(block.V), 1.0))
         residual_sd = np.sqrt(np.where(scaled, np.abs(np.diag(block.S)), 1.0))  # a negative variance still has a size
         i, j = cell.row, cell.column
         if cell.kind == PATH:
-            return float(sd[j] / sd[i])
-        if cell.kind == INTERCEPT:
-            return float(1.0 / sd[i])
-        return float(1.0 / sd[i] ** 2 if i == j else 1.0 / (residual_sd[i] * residual_sd[j]))
+            factor = sd[j] / sd[i]
+        elif cell.kind == INTERCEPT:
+            factor = 1.0 / sd[i]
+        else:
+            factor = 1.0 / sd[i] ** 2 if i == j else 1.0 / (residual_sd[i] * residual_sd[j])
+    return float(factor) if np.isfinite(factor) else np.nan
 
 
 def _scaled_variables(model: Model, b: int, block: ImpliedBlock, kind: Standardization) -> np.ndarray:

@@ -18,6 +18,8 @@ __all__ = ["CONVERGED", "ITERATION_LIMIT", "STALLED", "UNDEFINED_START", "scorin
 
 CONVERGED, ITERATION_LIMIT, STALLED, UNDEFINED_START = 0, 1, 2, 3
 
+_PATIENCE = 4
+
 
 @kernel
 def _step(gradient: Reals, hessian: Reals, learnt: Reals, x: Reals, lower: Reals, upper: Reals, damping: float, step: Reals) -> float:
@@ -188,6 +190,7 @@ def scoring(
     if r == 0:
         return x, value, 0, CONVERGED, 0.0
     damping, decrement = 0.0, np.inf
+    best, best_value, best_decrement, idle = np.empty(r), value, np.inf, 0
     _reduce(gradient, hessian, basis, mapped, g, h)
     for iteration in range(1, limit + 1):
         decrement = _step(g, h, learnt, x, lower, upper, 0.0, step)
@@ -233,16 +236,20 @@ def scoring(
             return x, value, iteration, STALLED, decrement
         for a in range(r):
             before[a] = g[a]
-        previous, value = value, height
+        value = height
         _reduce(gradient, hessian, basis, mapped, g, h)
         _learn(before, g, h, learnt, x, trial)
-        if predicted < noise and decrement <= 1e-12:
-            # At the limit of rounding: stop where the gradient no longer gets smaller.
-            after = _step(g, h, learnt, trial, lower, upper, 0.0, step)
-            if after < 0.0 or after > decrement:
-                return x, previous, iteration, CONVERGED, decrement
-            if after > 0.25 * decrement:
-                return trial, value, iteration, CONVERGED, after
         for a in range(r):
             x[a] = trial[a]
+        if predicted < noise:
+            # At the limit of rounding: remember where the gradient was smallest, and stop when it has not become much smaller for some steps.
+            after = _step(g, h, learnt, x, lower, upper, 0.0, step)
+            idle += 1
+            if 0.0 <= after < best_decrement:
+                idle = 0 if after < 0.25 * best_decrement else idle
+                best_decrement, best_value = after, value
+                for a in range(r):
+                    best[a] = x[a]
+            if idle >= _PATIENCE and best_decrement <= 1e-12:
+                return best, best_value, iteration, CONVERGED, best_decrement
     return x, value, limit, ITERATION_LIMIT, decrement

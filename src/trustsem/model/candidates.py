@@ -26,7 +26,8 @@ class Candidate(NamedTuple):
 def candidates(model: Model) -> tuple[Candidate, ...]:
     """Return the fixed rows of the table, then for each block the loadings, covariances and regressions that are not in it.
 
-    Loadings and covariances are offered for indicators and variables without regressions, regressions among the variables that take part in one.
+    Loadings are offered for indicators and variables without regressions, covariances among indicators and among latent variables, regressions among the
+    variables that take part in one.
     """
     result = []
     for row, cell in zip(model.table.rows, model.cells, strict=True):
@@ -56,7 +57,7 @@ def _absent(model: Model, b: int) -> Iterator[tuple[str, str, str]]:
     for factor in layout.latent:
         for name in offered:
             yield factor, "=~", name
-    for pair in combinations(offered, 2):
+    for pair in combinations([name for name in offered if name in indicators], 2):
         yield pair[0], "~~", pair[1]
     for pair in combinations(layout.latent, 2):
         yield pair[0], "~~", pair[1]

@@ -1,0 +1,1 @@
+"""How it is told: path diagrams, tables and self-contained pages."""

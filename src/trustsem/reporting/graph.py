@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trustsem.errors import OptionError, closest
+from trustsem.reporting.verdicts import VERDICT_STYLES
 from trustsem.spec.table import ParameterTable, Row
 
 if TYPE_CHECKING:
@@ -88,7 +89,12 @@ def _is_drawn(row: Row) -> bool:
 
 
 def graph_of_table(
-    table: ParameterTable, *, block: int = 1, values: Sequence[float] | None = None, r2: Mapping[str, float] | None = None, indicators: bool | None = None
+    table: ParameterTable,
+    *,
+    block: int = 1,
+    values: Sequence[float] | None = None,
+    r2: Mapping[str, float] | None = None,
+    indicators: bool | None = None,
 ) -> Graph:
     """Return the graph of one block of a parameter table.
 
@@ -146,7 +152,7 @@ def _arcs(rows: Sequence[tuple[Row, float]], endogenous: set[str]) -> list[Arc]:
 
 
 def _fixed_loadings(table: ParameterTable, block: int) -> list[float]:
-    """Return the fixed loadings of latent variables with more than one of them (growth factors), NaN for every other row: a single one is a marker."""
+    """Return the fixed loadings of latent variables with several of them (growth factors; a single one is a marker), NaN for other rows."""
     fixed = [row for row in table.rows if row.op == "=~" and row.block == block and not row.free]
     several = {row.lhs for row in fixed if sum(other.lhs == row.lhs for other in fixed) > 1}
     return [row.ustart if row.op == "=~" and not row.free and row.lhs in several else math.nan for row in table.rows]
@@ -154,7 +160,6 @@ def _fixed_loadings(table: ParameterTable, block: int) -> list[float]:
 
 def graph_of_fit(fit: Any, *, estimates: str | None, block: int, indicators: bool | None) -> Graph:
     """Return the graph of one group of a fitted model, with its numbers and what is wrong with them."""
-
     frame: pd.DataFrame = fit.parameter_estimates(standardized=True, ci=False)
     values = None if estimates is None else [float(value) for value in frame[estimates].iloc[: len(fit.model.table.rows)]]
     explained = fit.rsquare()
@@ -173,15 +178,16 @@ def graph_of_fit(fit: Any, *, estimates: str | None, block: int, indicators: boo
 
 
 def graph_of_appraisal(appraisal: Any, *, estimates: str | None, block: int, indicators: bool | None) -> Graph:
-    """Return the graph of the fit behind an appraisal, its arrows coloured by verdict."""
-
+    """Return the graph of the fit behind an appraisal, its arrows coloured by verdict; a note lists verdicts that have no arrow or no colour."""
     graph = graph_of_fit(appraisal.fit, estimates=estimates, block=block, indicators=indicators)
     table: pd.DataFrame = appraisal.verdicts
-    verdicts = {(str(cause), str(effect)): str(verdict) for cause, effect, verdict in zip(table["cause"], table["effect"], table["verdict"], strict=True)}
-    arrows = tuple(arrow._replace(verdict=verdicts.get((arrow.cause, arrow.effect), "")) for arrow in graph.arrows)
-    drawn = {(arrow.cause, arrow.effect) for arrow in arrows}
-    absent = [f"{cause} -> {effect}: {verdict}" for (cause, effect), verdict in verdicts.items() if (cause, effect) not in drawn]
-    notes = (*graph.notes, *((f"Not drawn: {'; '.join(absent)}.",) if absent else ()))
+    rows = zip(table["cause"], table["effect"], table["verdict"], strict=True)
+    verdicts = {(str(cause), str(effect)): str(verdict) for cause, effect, verdict in rows}
+    drawn = {(arrow.cause, arrow.effect) for arrow in graph.arrows}
+    shown = {pair: verdict for pair, verdict in verdicts.items() if pair in drawn and verdict in VERDICT_STYLES}
+    arrows = tuple(arrow._replace(verdict=shown.get((arrow.cause, arrow.effect), "")) for arrow in graph.arrows)
+    rest = [f"{cause} to {effect}: {verdict or 'no verdict'}" for (cause, effect), verdict in verdicts.items() if (cause, effect) not in shown]
+    notes = (*graph.notes, *((f"Not coloured: {'; '.join(rest)}.",) if rest else ()))
     return replace(graph, arrows=arrows, notes=notes)
 
 

@@ -65,13 +65,16 @@ def place_tags(tags: Sequence[Tag], shapes: Sequence[Shape], heads: Sequence[Sha
 
 def ambiguous(tags: Sequence[Tag], places: Sequence[Shape]) -> int:
     """Return how many tags stand on a line that is not theirs."""
-    boxes = np.array(places, dtype=np.float64)[:, :4].reshape(-1, 4)
-    foreign = [share_inside(boxes, dense(tag.track, 0.03), 0.0) > 0.0 for tag in tags]
-    return int(np.sum(np.any([np.where(np.arange(len(tags)) == k, False, hit) for k, hit in enumerate(foreign)], axis=0))) if tags else 0
+    if not tags:
+        return 0
+    boxes = np.array([place[:4] for place in places])
+    own = np.arange(len(tags))
+    foreign = [(share_inside(boxes, dense(tag.track, 0.03), 0.0) > 0.0) & (own != k) for k, tag in enumerate(tags)]
+    return int(np.any(foreign, axis=0).sum())
 
 
 def _box(row: Points) -> Shape:
-    return Shape(*(float(value) for value in row))
+    return Shape(float(row[0]), float(row[1]), float(row[2]), float(row[3]))
 
 
 def _options(tag: Tag) -> Points:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from trustsem.reporting.graph import Graph
 from trustsem.reporting.shapes import Shape
@@ -104,13 +105,13 @@ def _tiers(graph: Graph) -> tuple[dict[str, int], dict[str, list[str]]]:
             column[name] = max(tier[latent] for latent in latents) + 1
     _join_rows(graph, owners, rows, column)
     if not arrows:
-        tier |= {name: 2 for name in _specific(owners)}
+        tier |= dict.fromkeys(_specific(owners), 2)
     shift = 1 if -1 in column.values() else 0
     return {name: k + shift for name, k in (tier | column).items()}, rows
 
 
 def _join_rows(graph: Graph, owners: Mapping[str, Sequence[str]], rows: dict[str, list[str]], column: dict[str, int]) -> None:
-    """Move indicators on the right below their latent variable too if their residuals covary with those of indicators below another: arcs between rows are legible."""
+    """Move indicators on the right below their latent variable if their residuals covary with those below another: arcs between rows are legible."""
     for arc in graph.arcs:
         for name, other in ((arc.first, arc.second), (arc.second, arc.first)):
             latent = owners.get(name, [""])[0]
@@ -192,10 +193,10 @@ def _column_heights(
     steps: dict[str, list[str]] = {name: [] for column in columns for name in column}
     for pair in arrows:
         chain = [pair[0], *chains.get(pair, ()), pair[1]]
-        for first, second in zip(chain[:-1], chain[1:], strict=True):
+        for first, second in pairwise(chain):
             steps[first].append(second)
             steps[second].append(first)
-    gaps = [[distance(a, b) for a, b in zip(column[:-1], column[1:], strict=True)] for column in columns]
+    gaps = [[distance(a, b) for a, b in pairwise(column)] for column in columns]
     tallest = max(range(len(columns)), key=lambda c: sum(gaps[c]))
     y: dict[str, float] = {}
     for c in [tallest, *range(tallest + 1, len(columns)), *range(tallest - 1, -1, -1)]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from trustsem.reporting.graph import Arc, Arrow, Graph
 from trustsem.reporting.layout import Layout
-from trustsem.reporting.shapes import Points, Shape, bezier, clipped, count_crossings, hits, length, through
+from trustsem.reporting.shapes import Points, Shape, bezier, clipped, count_crossings, hits, length, share_near, through
 
 __all__ = ["Routes", "route"]
 
@@ -35,21 +35,29 @@ def route(graph: Graph, layout: Layout) -> Routes | None:
     fans = _fans(graph, layout)
     arrows: list[Points] = []
     for arrow in graph.arrows:
-        others = _others(layout, (arrow.cause, arrow.effect)) + [fan for owner, fan in fans.items() if arrow.effect not in layout.below or owner != arrow.cause]
+        others = _others(layout, (arrow.cause, arrow.effect)) + [
+            fan for owner, fan in fans.items() if arrow.effect not in layout.below or owner != arrow.cause
+        ]
         found = _arrow(arrow, layout, anchors, others, mutual=(arrow.effect, arrow.cause) in drawn)
         if found is None:
             return None
         arrows.append(found)
-    arcs: list[Points] = []
-    for arc in graph.arcs:
+    arcs: dict[int, Points] = {}
+    # Short arcs first, so that the long ones keep away from them.
+    for k in sorted(range(len(graph.arcs)), key=lambda k: _distance(layout.shapes[graph.arcs[k].first], layout.shapes[graph.arcs[k].second])):
+        arc, drawn_arcs = graph.arcs[k], list(arcs.values())
         others = _others(layout, (arc.first, arc.second))
-        found = _arc(arc, layout, others + list(fans.values()), arrows, arcs)
+        found = _arc(arc, layout, others + list(fans.values()), arrows, drawn_arcs)
         if found is None and fans:
-            found = _arc(arc, layout, others, arrows, arcs)
+            found = _arc(arc, layout, others, arrows, drawn_arcs)
         if found is None:
             return None
-        arcs.append(found)
-    return Routes(tuple(arrows), tuple(arcs))
+        arcs[k] = found
+    return Routes(tuple(arrows), tuple(arcs[k] for k in range(len(graph.arcs))))
+
+
+def _distance(first: Shape, second: Shape) -> float:
+    return float(np.hypot(first.x - second.x, first.y - second.y))
 
 
 def _others(layout: Layout, ends: tuple[str, str]) -> list[Shape]:
@@ -127,7 +135,7 @@ def _bent(first: Place, last: Place, bend: float) -> Points:
 
 
 def _arc(arc: Arc, layout: Layout, others: Sequence[Shape], arrows: Sequence[Points], arcs: Sequence[Points]) -> Points | None:
-    """Return the cheapest free curve: few crossings, ends apart from other arrowheads, then shallow."""
+    """Return the cheapest free curve: few crossings, apart from other arcs and arrowheads, shallow."""
     start, end = layout.shapes[arc.first], layout.shapes[arc.second]
     taken = [track[-1] for track in arrows] + [track[k] for track in arcs for k in (0, -1)]
     best: tuple[float, Points] | None = None
@@ -138,7 +146,7 @@ def _arc(arc: Arc, layout: Layout, others: Sequence[Shape], arrows: Sequence[Poi
         if seen is None:
             continue
         crowded = sum(float(np.hypot(*(seen[k] - head))) < _CROWDED for k in (0, -1) for head in taken)
-        cost = depth + 0.45 * count_crossings(seen, [*arrows, *arcs]) + 0.5 * crowded
+        cost = depth + 0.45 * count_crossings(seen, [*arrows, *arcs]) + 0.5 * crowded + 2.0 * share_near(seen, arcs, 0.12)
         if best is None or cost < best[0]:
             best = (cost, seen)
     return None if best is None else best[1]

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Points", "Shape", "after_leaving", "bezier", "count_crossings", "hits", "length", "overlaps", "overlaps_many", "point_at", "share_inside", "through"]
+__all__ = [
+    "Points",
+    "Shape",
+    "after_leaving",
+    "bezier",
+    "count_crossings",
+    "hits",
+    "length",
+    "overlaps",
+    "overlaps_many",
+    "point_at",
+    "share_inside",
+    "share_near",
+    "through",
+]
 
 Points = NDArray[np.float64]
 _SAMPLES = 48
@@ -63,7 +78,7 @@ def bezier(*control: tuple[float, float]) -> Points:
     t = np.linspace(0.0, 1.0, _SAMPLES)[:, None]
     layer = [np.broadcast_to(np.asarray(point, dtype=np.float64), (_SAMPLES, 2)) for point in control]
     while len(layer) > 1:
-        layer = [(1.0 - t) * first + t * second for first, second in zip(layer[:-1], layer[1:], strict=True)]
+        layer = [(1.0 - t) * first + t * second for first, second in pairwise(layer)]
     return np.asarray(layer[0])
 
 
@@ -88,7 +103,7 @@ def after_leaving(points: Points, shape: Shape) -> Points:
         return points[-1:]
     last = int(np.flatnonzero(~inside)[0]) - 1
     low, high = points[last], points[last + 1]
-    for _ in range(40):
+    for _ in range(16):
         middle = 0.5 * (low + high)
         if shape.contains(middle[None, :])[0]:
             low = middle
@@ -131,6 +146,15 @@ def hits(points: Points, shapes: Iterable[Shape], margin: float) -> bool:
 def count_crossings(points: Points, others: Iterable[Points]) -> int:
     """Return how often a polyline crosses the others."""
     return sum(_cross(points, other) for other in others)
+
+
+def share_near(points: Points, others: Sequence[Points], distance: float) -> float:
+    """Return the share of a polyline that runs within `distance` of others."""
+    if not others:
+        return 0.0
+    track, rest = dense(points, 0.05), np.vstack([dense(other, 0.03) for other in others])
+    gaps = np.hypot(track[:, None, 0] - rest[None, :, 0], track[:, None, 1] - rest[None, :, 1])
+    return float((gaps.min(axis=1) < distance).mean())
 
 
 def _cross(first: Points, second: Points) -> int:

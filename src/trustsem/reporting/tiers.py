@@ -7,6 +7,7 @@ arrows that skip a column, fewer crossings. Ties keep the order in which the mod
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 __all__ = ["Columns", "arrange", "causal_tiers", "feedback"]
 
@@ -30,15 +31,16 @@ def feedback(names: Sequence[str], arrows: Sequence[Pair]) -> set[Pair]:
         stack = [(root, iter(effects[root]))]
         while stack:
             cause, rest = stack[-1]
-            effect = next(rest, None)
-            if effect is None:
+            for effect in rest:
+                if effect not in state:
+                    state[effect] = 1
+                    stack.append((effect, iter(effects[effect])))
+                    break
+                if state[effect] == 1:
+                    back.add((cause, effect))
+            else:
                 state[cause] = 2
                 stack.pop()
-            elif effect not in state:
-                state[effect] = 1
-                stack.append((effect, iter(effects[effect])))
-            elif state[effect] == 1:
-                back.add((cause, effect))
     return back
 
 
@@ -90,7 +92,7 @@ def arrange(tier: Mapping[str, int], arrows: Sequence[Pair], *, above: bool = Fa
 
 def _steps(pair: Pair, held: Sequence[str]) -> list[Pair]:
     stops = [pair[0], *held, pair[1]]
-    return list(zip(stops[:-1], stops[1:], strict=True))
+    return list(pairwise(stops))
 
 
 def crossings(columns: Columns, steps: Sequence[Pair]) -> int:

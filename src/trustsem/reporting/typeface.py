@@ -16,7 +16,8 @@ MISSING = "\N{WHITE SQUARE}"
 _FALLBACKS = (
     "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans JP", "Noto Sans SC", "IPAGothic", "IPAexGothic", "Hiragino Sans", "Yu Gothic", "MS Gothic",
     "Microsoft YaHei", "SimHei", "PingFang SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Malgun Gothic", "NanumGothic", "Apple SD Gothic Neo",
-    "Noto Sans", "Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Bengali", "Noto Sans Tamil", "Noto Sans Ethiopic", "Arial Unicode MS", "FreeSans", "Unifont",
+    "Noto Sans", "Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Bengali", "Noto Sans Tamil", "Noto Sans Ethiopic", "Arial Unicode MS",
+    "FreeSans", "Unifont",
 )  # fmt: skip
 
 

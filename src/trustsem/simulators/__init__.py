@@ -12,7 +12,7 @@ import numpy as np
 from trustsem.errors import OptionError
 from trustsem.model.population import Population
 from trustsem.simulators.gaussian import Gaussian
-from trustsem.theory.types import Theory
+from trustsem.theory import Theory
 
 if TYPE_CHECKING:
     import pandas as pd

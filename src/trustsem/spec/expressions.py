@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from trustsem.errors import ModelError, ModelSyntaxError
@@ -190,8 +191,7 @@ def read_expression(tokens: Sequence[Token], text: str, end: Token) -> Expressio
         Pointing at the token that cannot be read.
     """
     reader = _Reader(text)
-    following = [*tokens[1:], end]
-    for token, after in zip(tokens, following, strict=True):
+    for token, after in pairwise([*tokens, end]):
         reader.take(token, after)
     return reader.finish(end)
 

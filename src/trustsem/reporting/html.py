@@ -1,0 +1,185 @@
+"""One self-contained HTML page about a fit or an appraisal."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trustsem.display import escape, html_banner, html_page, html_table, number
+from trustsem.errors import OptionError
+from trustsem.fitting.serialise import key_measures, shown_estimates, versions
+from trustsem.reporting.diagram import diagram, figure_bytes
+from trustsem.reporting.files import write_text
+from trustsem.reporting.graph import is_appraisal
+from trustsem.reporting.tables import by_group, fit_of, residual_correlations
+from trustsem.spec.export import to_lavaan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["report", "report_html"]
+
+_LARGEST, _MATRIX = 15, 14
+
+
+def report(source: Any, path: str | Path) -> Path:
+    """Write one HTML page about a fit or an appraisal: diagram, tables, warnings, conventions and provenance.
+
+    Parameters
+    ----------
+    source : Fit or Appraisal
+    path : str or Path
+        Where to write. The page loads nothing from elsewhere, so it can be mailed and archived; equal input gives equal bytes.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    OptionError
+        For something else than a fit or an appraisal, and for a path that cannot be written.
+    """
+    return write_text(path, report_html(source))
+
+
+def report_html(source: Any) -> str:
+    """Return the page that :func:`report` writes."""
+    fit = fit_of(source)
+    theory = getattr(getattr(source, "theory", None), "name", "")
+    title = f"Appraisal of {theory or 'a theory'}" if is_appraisal(source) else f"Fit of a model to {fit.nobs} observations"
+    parts = [f"<h1>{escape(title)}</h1>", _state(fit)]
+    if is_appraisal(source):
+        parts.append(_verdicts(source))
+    parts += [
+        _diagrams(source, fit),
+        _measures(fit),
+        _estimates(fit),
+        _explained(fit),
+        _effects(fit),
+        _residuals(fit),
+        _model(fit),
+        _provenance(source, fit),
+    ]
+    return html_page(title, "\n".join(parts))
+
+
+def _section(title: str, *parts: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{''.join(parts)}</section>"
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
+
+
+def frame_table(frame: pd.DataFrame, *, caption: str = "") -> str:
+    """Return a DataFrame as an HTML table: numbers with three decimals on the right, the rest on the left."""
+    numeric = [frame[name].dtype.kind in "fc" for name in frame.columns]
+    rows = [
+        [number(float(value)) if is_number else str(value) for value, is_number in zip(record, numeric, strict=True)]
+        for record in frame.itertuples(index=False, name=None)
+    ]
+    return html_table([str(name) for name in frame.columns], rows, caption=caption, align="".join("r" if is_number else "l" for is_number in numeric))
+
+
+def _state(fit: Any) -> str:
+    said = "The search converged." if fit.converged else f"The search did NOT converge: {fit.reason}"
+    if fit.converged and not fit.admissible:
+        said += " The solution is NOT admissible."
+    return _paragraph(said) + (html_banner([str(warning) for warning in fit.warnings]) if fit.warnings else "")
+
+
+def _verdicts(appraisal: Any) -> str:
+    rule, notes = getattr(appraisal, "rule", ""), list(getattr(appraisal, "notes", ()))
+    listed = f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>" if notes else ""
+    return _section("Verdicts", frame_table(appraisal.verdicts), _paragraph(str(rule)) if rule else "", listed)
+
+
+def _diagrams(source: Any, fit: Any) -> str:
+    figures = []
+    for k in range(len(fit.sample.blocks)):
+        try:
+            svg = figure_bytes(diagram(source, group=k + 1), "svg").decode()
+        except OptionError as error:
+            figures.append(_paragraph(f"No diagram: {error}"))
+            continue
+        inner = svg[svg.index("<svg") :].replace("<svg", '<svg role="img" aria-label="Path diagram; its numbers are in the table of estimates"', 1)
+        figures.append(f"<figure>{_renamed(inner, f'd{k + 1}-')}</figure>")
+    return _section("Diagram", *figures)
+
+
+def _renamed(svg: str, prefix: str) -> str:
+    """Return an SVG whose identifiers start with `prefix`, so that several of them can share a page."""
+    return re.sub(r'((?:\bid="|href="#|url\(#))', rf"\g<1>{prefix}", svg)
+
+
+def _measures(fit: Any) -> str:
+    pairs = key_measures(fit)
+    every = fit.fit_measures()
+    rows = [[str(name), number(float(value), 4)] for name, value in every.items()]
+    more = f"<details><summary>All {len(rows)} fit measures</summary>{html_table(['measure', 'value'], rows, align='lr')}</details>"
+    return _section("Fit", html_table([name for name, _ in pairs], [[value for _, value in pairs]]), more)
+
+
+def _estimates(fit: Any) -> str:
+    header, rows = shown_estimates(fit)
+    note = "SE, interval and p belong to the unstandardized estimate; a cell is blank where the parameter is fixed."
+    return _section("Estimates", html_table(header, rows, align="l" * (len(header) - 5) + "r" * 5), _paragraph(note))
+
+
+def _explained(fit: Any) -> str:
+    groups = by_group(fit, fit.rsquare())
+    tables = [
+        html_table(["variable", "R\N{SUPERSCRIPT TWO}"], [[str(n), number(float(v))] for n, v in s.items()], caption=g, align="lr")
+        for g, s in groups
+        if len(s)
+    ]
+    return _section("Explained variance", *tables) if tables else ""
+
+
+def _effects(fit: Any) -> str:
+    frame = fit.effects(standardized=True)
+    if frame.empty:
+        return ""
+    indicators = {row.rhs for row in fit.model.table.rows if row.op == "=~"}
+    kept = frame[~frame["lhs"].isin(indicators)].reset_index(drop=True)
+    if kept.empty:
+        return ""
+    return _section("Total, direct and indirect effects", frame_table(kept), _paragraph("Effects on indicators are left out here."))
+
+
+def _residuals(fit: Any) -> str:
+    if not fit.converged:
+        return ""
+    parts = []
+    for group, moments in by_group(fit, fit.residuals("cor")):
+        matrix = moments["cov"]
+        names = [str(name) for name in matrix.index]
+        if len(names) <= _MATRIX:
+            rows = [[name, *(number(float(matrix.iloc[i, j])) if j < i else "" for j in range(len(names) - 1))] for i, name in enumerate(names) if i]
+            parts.append(html_table(["", *names[:-1]], rows, caption=group, align="l" + "r" * (len(names) - 1)))
+    if not parts:
+        frame = residual_correlations(fit)
+        largest = frame.iloc[frame["residual"].abs().sort_values(ascending=False, kind="stable").index[:_LARGEST]]
+        parts = [frame_table(largest), _paragraph(f"The {len(largest)} largest of {len(frame)} in absolute value.")]
+    return _section("Residual correlations", _paragraph("Sample minus implied correlations."), *parts)
+
+
+def _model(fit: Any) -> str:
+    return _section(
+        "Model", f"<details><summary>As lavaan syntax, nothing left to defaults</summary><pre>{escape(to_lavaan(fit.model.table))}</pre></details>"
+    )
+
+
+def _provenance(source: Any, fit: Any) -> str:
+    sample = fit.sample
+    facts = [(name, value) for name, value in versions().items()]
+    seed = getattr(source, "seed", None)
+    facts += [("seed", str(seed))] if seed is not None else []
+    facts += [("data fingerprint (SHA-256)", sample.fingerprint()), ("observations", str(fit.nobs))]
+    facts += [(f"observations in {block.label}", str(block.n)) for block in sample.blocks if len(sample.blocks) > 1]
+    facts += [(f"rows dropped{f' in {record.block}' if record.block else ''}", f"{record.count} ({record.reason})") for record in sample.dropped]
+    facts += list(fit.options.conventions().items())
+    return _section("Conventions and provenance", html_table(["", ""], [[name, str(value)] for name, value in facts], align="ll"))
