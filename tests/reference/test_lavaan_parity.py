@@ -50,6 +50,7 @@ UNCENTRED = "without a mean structure lavaan adds the mean of the observed cause
 MEDIATOR = "lavaan gives an observed variable that a latent one causes, and that itself causes others, no part in Bartlett's score; as an effect it has one"
 SKIPPED = {
     **{(case, "residuals_standardized"): OWN_GROUP for case in SHARED.split()},
+    ("mimic_direct_effect", "modindices_rows"): "lavaan does not offer loadings for an indicator with a regression of its own (x3 ~ sex); we do",
     ("latent_from_observed_cause", "predict_regression"): UNCENTRED,
     ("interleaved_syntax", "predict_regression"): UNCENTRED,
     ("latent_from_observed_cause", "predict_bartlett"): MEDIATOR,
@@ -389,7 +390,7 @@ def check_modindices_rows(name: str, quantity: str) -> None:
     wanted = [tuple(row[key] for key in keys) for row in theirs]
     listed = list(ours[keys].itertuples(index=False, name=None))
     assert [row for row in listed if row in set(wanted)] == wanted, f"{name}, {quantity}: lavaan's rows are missing or in another order"
-    hidden = ours[[row not in set(wanted) for row in listed]]
+    hidden = ours.loc[[row not in set(wanted) for row in listed]]
     information = hidden["mi"] / hidden["epc"] ** 2 / fitted(name).nobs
     visible = hidden[(information > HIDDEN) & (hidden["mi"] > ZERO_MI)]
     assert visible.empty, f"{name}, {quantity}: rows that lavaan does not list\n{visible}"

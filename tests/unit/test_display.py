@@ -70,7 +70,7 @@ def _parse(text):
     return "".join(parser.text)
 
 
-NASTY = '<script>alert("x")</script> & \'y\''
+NASTY = "<script>alert(\"x\")</script> & 'y'"
 
 
 def test_html_table_escapes_everything():

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,7 @@ __all__ = ["SCHEMA", "Appraisal", "appraise"]
 SCHEMA = "trustsem.appraisal/1"
 ONE_WAVE = "Direction assumed, not tested: data of one wave cannot tell a cause from its effect."
 UNADJUSTED = "Intervals are unadjusted for the number of propositions; p-values and verdicts are adjusted."
+_DIRECTION = MappingProxyType({"+": 1, "-": -1})
 _SHOWN = ("cause", "effect", "sign", "est", "std", "ci_lower", "ci_upper", "p_zero", "verdict", "size_shown")
 
 
@@ -71,17 +73,23 @@ class Appraisal:
         raw = self.fit.parameter_estimates(level=self.level)
         standard = standard.assign(est=raw["est"], se_est=raw["se"])
         paths = standard[standard["op"] == "~"].set_index(["lhs", "rhs"])
-        names = {construct.name: construct.variable for construct in self.theory.parts}
+        names = {construct.name: construct.variable for construct in self.theory.nodes}
         return paths.loc[[(names[claim.effect], names[claim.cause]) for claim in self.claims]].reset_index()
+
+    @property
+    def _judged(self) -> np.ndarray:
+        """Which claims (C,) state a direction; a derived arrow whose routes disagree does not."""
+        return np.array([claim.sign in _DIRECTION for claim in self.claims], dtype=bool)
 
     @cached_property
     def judgement(self) -> Judgement | None:
-        """Adjusted p-values and verdicts; None if there can be none."""
+        """Adjusted p-values and verdicts of the claims that state a direction; None if there can be none."""
         if self.withheld:
             return None
-        table = self._estimates
-        signs = [-1 if claim.sign == "-" else 1 for claim in self.claims]
-        return judge(table["est_std"].to_numpy(float), table["se"].to_numpy(float), np.array(self.sesoi), signs, self.alpha)
+        table, judged = self._estimates, self._judged
+        signs = [_DIRECTION[claim.sign] for claim in self.claims if claim.sign in _DIRECTION]
+        estimate, error = table["est_std"].to_numpy(float), table["se"].to_numpy(float)
+        return judge(estimate[judged], error[judged], np.array(self.sesoi)[judged], signs, self.alpha)
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:
@@ -93,8 +101,15 @@ class Appraisal:
         import pandas as pd
 
         table, judged = self._estimates, self.judgement
-        count = len(self.claims)
-        nothing = np.full(count, np.nan)
+        count, stated = len(self.claims), self._judged
+
+        def spread(values: Any, otherwise: Any) -> np.ndarray:
+            column = np.full(count, otherwise, dtype=object if isinstance(otherwise, str) else None)
+            if judged is not None:
+                column[stated] = values
+            return column
+
+        none = "no verdict" if judged is None else "no direction stated"
         return pd.DataFrame(
             {
                 "id": [claim.id for claim in self.claims],
@@ -107,12 +122,12 @@ class Appraisal:
                 "std_se": table["se"].to_numpy(),
                 "ci_lower": table["ci_lower"].to_numpy(),
                 "ci_upper": table["ci_upper"].to_numpy(),
-                "p_zero": nothing if judged is None else judged.p_zero,
-                "p_equivalent": nothing if judged is None else judged.p_equivalent,
-                "p_size": nothing if judged is None else judged.p_size,
+                "p_zero": spread(judged and judged.p_zero, np.nan),
+                "p_equivalent": spread(judged and judged.p_equivalent, np.nan),
+                "p_size": spread(judged and judged.p_size, np.nan),
                 "sesoi": list(self.sesoi),
-                "verdict": ["no verdict"] * count if judged is None else list(judged.verdict),
-                "size_shown": [False] * count if judged is None else [bool(shown) for shown in judged.size_shown],
+                "verdict": spread(judged and list(judged.verdict), none),
+                "size_shown": spread(judged and judged.size_shown, False),
                 "derived": [claim.derived for claim in self.claims],
                 "mark": [claim.mark for claim in self.claims],
             }
@@ -142,8 +157,8 @@ class Appraisal:
                 f"Exact fit {judged}: chi-square({plain_test.df}) = {corrected.statistic:.2f}, p = {corrected.pvalue:.3f} with Swain's correction "
                 f"(uncorrected {plain_test.statistic:.2f}, p = {plain_test.pvalue:.3f})."
             )
-        lines += [f"{rival.id} ({rival.title}) cannot be told apart by these data: {rival.equivalent}" for rival in self.theory.rivals() if rival.equivalent]
-        lines += [str(warning) for warning in self.fit.warnings]
+        lines += [f"{rival.id} ({rival.title}) cannot be told apart by these data: {rival.covariance_equivalent}" for rival in self.theory.rivals() if rival.covariance_equivalent]
+        lines += [str(warning) for warning in (*self.theory.warnings, *self.fit.warnings)]
         return tuple(lines)
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
@@ -180,7 +195,7 @@ class Appraisal:
             {
                 "schema": SCHEMA,
                 "versions": versions(),
-                "theory": self.theory.name,
+                "theory": self.theory.id,
                 "rule": self.rule,
                 "alpha": self.alpha,
                 "verdicts": records,
@@ -273,7 +288,7 @@ def _sizes(theory: Theory, sesoi: float | Mapping[str, float] | None) -> tuple[f
 
 def _require_indicators(theory: Theory, data: Any) -> None:
     columns = open_table(data, None).names
-    wanted = [name for part in theory.parts for name in part.indicators]
+    wanted = [name for part in theory.nodes for name in part.indicators]
     absent = [name for name in wanted if name not in columns]
     if absent:
         raise DataError(

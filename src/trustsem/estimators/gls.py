@@ -7,10 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from trustsem.data.sample import Sample
+from trustsem.kernels.structure import Reals
 from trustsem.model.problem import Problem, least_squares_problem
 from trustsem.model.ram import Model
 
 __all__ = ["ESTIMATOR", "GeneralizedLeastSquares"]
+
+
+def _inverse(cov: Reals) -> Reals:
+    return np.asarray(np.linalg.inv(cov), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class GeneralizedLeastSquares:
 
     def prepare(self, model: Model, sample: Sample, likelihood: str) -> Problem:
         """Match `model` to the moments of `sample`."""
-        return least_squares_problem(1, model, sample, np.linalg.inv)
+        return least_squares_problem(1, model, sample, _inverse)
 
 
 ESTIMATOR = GeneralizedLeastSquares()

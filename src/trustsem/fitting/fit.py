@@ -257,11 +257,11 @@ class Fit:
                 raise OptionError(f"There is no fit measure {name!r} for estimator {self.options.estimator}.{closest(name, found)}")
         return pd.Series({name: found[name] for name in wanted}, dtype=float)
 
-    def implied(self) -> dict[str, Any]:
+    def implied(self) -> Any:
         """Return the implied moments ``{"cov": DataFrame, "mean": Series or None}``; by group label if there are groups."""
         return tables.implied_moments(self)
 
-    def residuals(self, type: str = "raw") -> dict[str, Any]:
+    def residuals(self, type: str = "raw") -> Any:
         """Return sample minus implied moments, in the shape of :meth:`implied`.
 
         Parameters

@@ -44,9 +44,9 @@ def observed_information(problem: Problem, theta: Reals) -> Reals:
 def weight_matrix(problem: Problem, b: int, block: ImpliedBlock) -> Reals:
     """Return the weight matrix (p, p) of block `b`: inverse implied covariances for maximum likelihood, the estimator's own for least squares."""
     if problem.moments.discrepancy == 0:
-        return np.linalg.inv(block.sigma)
+        return np.asarray(np.linalg.inv(block.sigma), dtype=np.float64)
     if problem.moments.discrepancy == 2:
-        return np.eye(block.p)
+        return np.eye(block.p, dtype=np.float64)
     offset = int(problem.moments.start[b])
     return problem.moments.weight[offset : offset + block.p**2].reshape(block.p, block.p)
 

@@ -16,7 +16,7 @@ def _normal(n: int, S: Reals, Sigma: Reals, d: Reals | None) -> float:
     """Return the log-likelihood of n observations with moments S and mean residual d under covariance Sigma."""
     W = np.linalg.inv(Sigma)
     quadratic = float(np.sum(W * S)) + (float(d @ W @ d) if d is not None else 0.0)
-    return -0.5 * n * (Sigma.shape[0] * math.log(2.0 * math.pi) + float(np.linalg.slogdet(Sigma)[1]) + quadratic)
+    return float(-0.5 * n * (Sigma.shape[0] * math.log(2.0 * math.pi) + np.linalg.slogdet(Sigma)[1] + quadratic))
 
 
 def log_likelihoods(problem: Problem, theta: Reals) -> tuple[float, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from trustsem.kernels.structure import COVARIANCE, INTERCEPT, PATH, Reals
@@ -11,6 +13,7 @@ from trustsem.model.ram import Model
 
 __all__ = ["Standardization", "scale_factor", "standardize", "variance_derivatives"]
 
+_Variances = tuple[Reals, Reals]
 Standardization = str  # "std_lv", "std_all" or "std_nox"
 
 
@@ -22,7 +25,7 @@ def variance_derivatives(model: Model, b: int, block: ImpliedBlock) -> Reals:
     other = np.where(kind == PATH, block.V[:, column], block.B[:, column])
     weight = np.where(kind == INTERCEPT, 0.0, np.where((kind == COVARIANCE) & (row == column), 0.5, 1.0))
     slopes = np.zeros((block.V.shape[0], structure.n_theta))
-    np.add.at(slopes, (slice(None), structure.cell_theta[cells]), 2.0 * weight * block.B[:, row] * other)
+    np.add.at(slopes.T, structure.cell_theta[cells], (2.0 * weight * block.B[:, row] * other).T)
     return slopes
 
 
@@ -52,33 +55,31 @@ def standardize(model: Model, blocks: tuple[ImpliedBlock, ...], kind: Standardiz
     values, slopes = np.full(count, np.nan), np.zeros((count, model.n_theta))
     for b, block in enumerate(blocks):
         scaled = _scaled_variables(model, b, block, kind)
-        total, total_slopes = _unit_where(np.diag(block.V), variance_derivatives(model, b, block), scaled)
-        residual, residual_slopes = _unit_where(np.diag(block.S), _residual_derivatives(model, b, block), scaled)
+        total = _unit_where(np.diag(block.V), variance_derivatives(model, b, block), scaled)
+        residual = _unit_where(np.diag(block.S), _residual_derivatives(model, b, block), scaled)
         for k, (row, cell) in enumerate(zip(model.table.rows, model.cells, strict=True)):
-            if row.block != b + 1:
-                continue
-            theta = model.theta_of_row[k]
-            i, j = cell.row, cell.column
-            if cell.kind == PATH:
-                value, up, down, variances, derivative = block.A[i, j], (j,), (i,), total, total_slopes
-            elif cell.kind == INTERCEPT:
-                value, up, down, variances, derivative = block.m[i], (), (i,), total, total_slopes
-            elif i == j:
-                value, up, down, variances, derivative = block.S[i, j], (), (i, i), total, total_slopes
-            else:
-                value, up, down, variances, derivative = block.S[i, j], (), (i, j), residual, residual_slopes
-            with np.errstate(all="ignore"):
-                factor = np.prod(np.sqrt(variances[list(up)])) / np.prod(np.sqrt(variances[list(down)]))
-                factor = factor if np.isfinite(factor) else np.nan
-                slope = np.zeros(model.n_theta)
-                for power, indices in ((0.5, up), (-0.5, down)):
-                    for index in indices:
-                        if derivative[index].any():  # a variance that is fixed (possibly at 0) contributes nothing
-                            slope += power * value * factor * derivative[index] / variances[index]
-            if theta >= 0:
-                slope[theta] += factor
-            values[k], slopes[k] = value * factor, slope
+            if row.block == b + 1:
+                values[k], slopes[k] = _standardize_cell(block, cell, int(model.theta_of_row[k]), total, residual)
     return values, slopes
+
+
+def _standardize_cell(block: ImpliedBlock, cell: Cell, theta: int, total: _Variances, residual: _Variances) -> tuple[float, Reals]:
+    """Return the standardized value of one cell and its derivatives (K,); `theta` is its parameter, -1 if it is fixed."""
+    i, j = cell.row, cell.column
+    value = float((block.A, block.S, block.m[:, None])[cell.kind][i, j])
+    variances, derivative = total if cell.kind != COVARIANCE or i == j else residual
+    # Powers of the variances by which the value is multiplied.
+    powers = {PATH: ((0.5, j), (-0.5, i)), INTERCEPT: ((-0.5, i),), COVARIANCE: ((-0.5, i), (-0.5, j))}[cell.kind]
+    slope = np.zeros(derivative.shape[1])
+    with np.errstate(all="ignore"):
+        factor = float(np.prod([variances[index] ** power for power, index in powers]))
+        factor = factor if math.isfinite(factor) else math.nan
+        for power, index in powers:
+            if derivative[index].any():  # a variance that is fixed (possibly at 0) contributes nothing
+                slope += power * value * factor * derivative[index] / variances[index]
+    if theta >= 0:
+        slope[theta] += factor
+    return value * factor, slope
 
 
 def scale_factor(model: Model, b: int, block: ImpliedBlock, cell: Cell, kind: Standardization) -> float:
@@ -110,7 +111,7 @@ def _scaled_variables(model: Model, b: int, block: ImpliedBlock, kind: Standardi
     return scaled
 
 
-def _unit_where(variances: Reals, derivatives: Reals, scaled: np.ndarray) -> tuple[Reals, Reals]:
+def _unit_where(variances: Reals, derivatives: Reals, scaled: np.ndarray) -> _Variances:
     """Replace the variances of variables that are not scaled by the constant 1."""
     return np.where(scaled, variances, 1.0), np.where(scaled[:, None], derivatives, 0.0)
 

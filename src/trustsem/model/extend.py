@@ -17,39 +17,36 @@ def extend_structure(structure: Structure, additions: Sequence[tuple[int, Cell]]
 
     The paths over which effects propagate are left as they are: the new cells keep their fixed value, so the result is for derivatives at that value.
     """
-    blocks = structure.n_observed.size
-    per_cell = [list(getattr(structure, f"cell_{name}")) for name in ("kind", "row", "column", "theta", "u", "v")]
-    kinds, rows, columns, thetas, us, vs = ([] for _ in range(6))
-    z_kind, z_index = [], []
+    filled: list[tuple[int, ...]] = []
+    columns: list[tuple[int, int]] = []
     cell_start, z_start = [0], [0]
-    for b in range(blocks):
-        first, last = int(structure.cell_start[b]), int(structure.cell_start[b + 1])
-        for target, source in zip((kinds, rows, columns, thetas, us, vs), per_cell, strict=True):
-            target.extend(int(value) for value in source[first:last])
-        z_first, z_last = int(structure.z_start[b]), int(structure.z_start[b + 1])
-        seen = {(int(structure.z_kind[k]), int(structure.z_index[k])): k - z_first for k in range(z_first, z_last)}
+    existing = np.column_stack(
+        [structure.cell_kind, structure.cell_row, structure.cell_column, structure.cell_theta, structure.cell_u, structure.cell_v]
+    )
+    for b in range(structure.n_observed.size):
+        filled.extend(tuple(row) for row in existing[structure.cell_start[b] : structure.cell_start[b + 1]].tolist())
+        used = range(int(structure.z_start[b]), int(structure.z_start[b + 1]))
+        seen = {(int(structure.z_kind[k]), int(structure.z_index[k])): place for place, k in enumerate(used)}
         for number, (block, cell) in enumerate(additions):
-            if block != b:
-                continue
-            u = seen.setdefault((0, cell.row), len(seen))
-            v = u if cell.kind == INTERCEPT else seen.setdefault((int(cell.kind == PATH), cell.column), len(seen))
-            for target, value in zip((kinds, rows, columns, thetas, us, vs), (*cell, structure.n_theta + number, u, v), strict=True):
-                target.append(value)
-        z_kind.extend(kind for kind, _ in seen)
-        z_index.extend(index for _, index in seen)
-        cell_start.append(len(kinds))
-        z_start.append(len(z_kind))
-    arrays = {
-        "cell_start": cell_start,
-        "cell_kind": kinds,
-        "cell_row": rows,
-        "cell_column": columns,
-        "cell_theta": thetas,
-        "cell_u": us,
-        "cell_v": vs,
-        "z_start": z_start,
-        "z_kind": z_kind,
-        "z_index": z_index,
-    }
-    integers = {name: np.array(values, dtype=np.int64) for name, values in arrays.items()}
-    return structure._replace(**integers, n_theta=structure.n_theta + len(additions))
+            if block == b:
+                u = seen.setdefault((0, cell.row), len(seen))
+                v = u if cell.kind == INTERCEPT else seen.setdefault((int(cell.kind == PATH), cell.column), len(seen))
+                filled.append((*cell, structure.n_theta + number, u, v))
+        columns.extend(seen)
+        cell_start.append(len(filled))
+        z_start.append(len(columns))
+    kind, row, column, theta, u_column, v_column = np.array(filled, dtype=np.int64).reshape(-1, 6).T.copy()
+    z_kind, z_index = np.array(columns, dtype=np.int64).reshape(-1, 2).T.copy()
+    return structure._replace(
+        cell_start=np.array(cell_start, dtype=np.int64),
+        cell_kind=kind,
+        cell_row=row,
+        cell_column=column,
+        cell_theta=theta,
+        cell_u=u_column,
+        cell_v=v_column,
+        z_start=np.array(z_start, dtype=np.int64),
+        z_kind=z_kind,
+        z_index=z_index,
+        n_theta=structure.n_theta + len(additions),
+    )

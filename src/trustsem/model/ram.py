@@ -187,9 +187,10 @@ def _structure(
     vector = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     fixed_paths, fixed_covariances, fixed_intercepts = np.zeros(square[-1]), np.zeros(square[-1]), np.zeros(vector[-1])
     recursive: list[int] = []
-    path_start, path_row, path_column = [0], [], []
-    cell_start, columns = [0], _ColumnPairs()
-    cell_kind, cell_row, cell_column, cell_theta = [], [], [], []
+    path_start, cell_start, columns = [0], [0], _ColumnPairs()
+    path_row: list[int] = []
+    path_column: list[int] = []
+    filled: list[tuple[int, int, int, int]] = []
     for b, block_rows in enumerate(rows_of):
         size = sizes[b]
         paths = []
@@ -208,10 +209,7 @@ def _structure(
             else:
                 fixed_intercepts[vector[b] + cell.row] = value
             if theta_of_row[k] >= 0:
-                cell_kind.append(cell.kind)
-                cell_row.append(cell.row)
-                cell_column.append(cell.column)
-                cell_theta.append(int(theta_of_row[k]))
+                filled.append((*cell, int(theta_of_row[k])))
                 columns.add(cell)
         order = _causal_order(size, paths)
         recursive.append(int(order is not None))
@@ -221,12 +219,13 @@ def _structure(
         path_row.extend(path[0] for path in paths)
         path_column.extend(path[1] for path in paths)
         path_start.append(len(path_row))
-        cell_start.append(len(cell_kind))
+        cell_start.append(len(filled))
         columns.close()
 
     def integers(values: Sequence[int]) -> Integers:
         return np.array(values, dtype=np.int64)
 
+    cell_kind, cell_row, cell_column, cell_theta = np.array(filled, dtype=np.int64).reshape(-1, 4).T.copy()
     return Structure(
         n_observed=integers([len(block.observed) for block in blocks]),
         n_variables=integers(sizes),
@@ -237,10 +236,10 @@ def _structure(
         path_row=integers(path_row),
         path_column=integers(path_column),
         cell_start=integers(cell_start),
-        cell_kind=integers(cell_kind),
-        cell_row=integers(cell_row),
-        cell_column=integers(cell_column),
-        cell_theta=integers(cell_theta),
+        cell_kind=cell_kind,
+        cell_row=cell_row,
+        cell_column=cell_column,
+        cell_theta=cell_theta,
         cell_u=integers(columns.u),
         cell_v=integers(columns.v),
         z_start=integers(columns.start),

@@ -123,8 +123,12 @@ def _variable(tokens: Sequence[Token], modifiers: tuple[Modifier, ...], op: str,
     wrong = tokens[1]
     if wrong.kind == "op" and wrong.text == "-":
         raise fail("A term cannot be subtracted. Write '+ -1*x' for a coefficient fixed to -1.", wrong)
+    if wrong.kind == "op" and wrong.text == "(" and first.text in NUMERIC | TEXTUAL | {"c"}:
+        raise fail(f"A '*' is missing between '{first.text}(...)' and its variable.", first)
     if wrong.kind == "op" and wrong.text == "(":
         raise fail(f"Transformations such as '{first.text}(...)' are not part of model text; compute the column before.", first)
+    if wrong.kind == "op":
+        raise fail(f"{wrong.text!r} has no meaning after the name of a variable; compute transformed columns before.", wrong)
     raise fail(f"An operator is missing before {wrong.text!r}. Join terms with '+'; names have no spaces.", wrong)
 
 

@@ -78,7 +78,19 @@ def test_every_function_has_the_gradient_of_its_value(name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a*b*c", "a/b - c", "a^c", "a^2 + b^3", "c^b", "(a - b)/(c + a*a)", "min(a, b)*max(b, c, a)", "exp(a*b)/(1 + exp(a*b))", "-a + +b", "7", "sqrt(a^2 + b^2)"],
+    [
+        "a*b*c",
+        "a/b - c",
+        "a^c",
+        "a^2 + b^3",
+        "c^b",
+        "(a - b)/(c + a*a)",
+        "min(a, b)*max(b, c, a)",
+        "exp(a*b)/(1 + exp(a*b))",
+        "-a + +b",
+        "7",
+        "sqrt(a^2 + b^2)",
+    ],
 )
 def test_gradients(text: str) -> None:
     check_gradient(text)
@@ -93,7 +105,10 @@ def check_gradient(text: str) -> None:
 
 def test_special_gradients() -> None:
     theta = np.zeros(1)
-    gradient = {text: compile_expression(parse_expression(text), {"a": 0}).gradient(theta)[0] for text in ("a^2", "abs(a)", "sqrt(a)", "a^1", "0*log(1+a)", "2^a")}
+    gradient = {
+        text: compile_expression(parse_expression(text), {"a": 0}).gradient(theta)[0]
+        for text in ("a^2", "abs(a)", "sqrt(a)", "a^1", "0*log(1+a)", "2^a")
+    }
     assert gradient == {"a^2": 0.0, "abs(a)": 0.0, "sqrt(a)": math.inf, "a^1": 1.0, "0*log(1+a)": 0.0, "2^a": math.log(2.0)}
 
 

@@ -43,7 +43,13 @@ def test_several_left_sides_and_every_operator() -> None:
 
 @pytest.mark.parametrize(
     ("text", "kind", "label"),
-    [("group: 1", "group", "1"), ("Group : Grant-White", "group", "Grant-White"), ('group: "a b"', "group", "a b"), ("level: 2", "level", "2"), ("block:b", "block", "b")],
+    [
+        ("group: 1", "group", "1"),
+        ("Group : Grant-White", "group", "Grant-White"),
+        ('group: "a b"', "group", "a b"),
+        ("level: 2", "level", "2"),
+        ("block:b", "block", "b"),
+    ],
 )
 def test_headers(text: str, kind: str, label: str) -> None:
     (header,) = parse(text)
