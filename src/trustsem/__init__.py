@@ -1,10 +1,7 @@
 """Structural equation modelling of a theory of change: state it, simulate it, fit it, and say what the data support."""
 
-from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
-from trustsem.appraisal.appraise import Appraisal, appraise
-from trustsem.data import cor2cov, cov_from_lower, datasets, load_dataset, load_summary, read_table
-from trustsem.data.sample import Sample
 from trustsem.errors import (
     ConvergenceError,
     DataError,
@@ -17,20 +14,70 @@ from trustsem.errors import (
     TrustsemError,
     TrustsemWarning,
 )
-from trustsem.fitting.fit import Fit
-from trustsem.fitting.fitter import Fitter
-from trustsem.fitting.sem import cfa, compile, growth, lavaan, sem
-from trustsem.model.population import Population
-from trustsem.simulators import simulate
-from trustsem.simulators.gaussian import Gaussian
-from trustsem.spec.export import to_dagitty, to_lavaan, to_mplus, to_openmx
-from trustsem.spec.table import ParameterTable
-from trustsem.theory import Theory, load_theory, theories
 
-try:
-    __version__ = version("trustsem")
-except PackageNotFoundError:  # a source tree that was not installed
-    __version__ = "0+unknown"
+if TYPE_CHECKING:
+    from trustsem.appraisal.appraise import Appraisal, appraise
+    from trustsem.data import cor2cov, cov_from_lower, datasets, load_dataset, load_summary, read_table
+    from trustsem.data.sample import Sample
+    from trustsem.fitting.fit import Fit
+    from trustsem.fitting.fitter import Fitter
+    from trustsem.fitting.sem import cfa, compile, growth, lavaan, sem
+    from trustsem.model.population import Population
+    from trustsem.reporting.diagram import diagram
+    from trustsem.reporting.html import report
+    from trustsem.reporting.tables import write_tables
+    from trustsem.simulators import simulate
+    from trustsem.simulators.gaussian import Gaussian
+    from trustsem.spec.export import to_dagitty, to_lavaan, to_mplus, to_openmx
+    from trustsem.spec.table import ParameterTable
+    from trustsem.theory import Theory, load_theory, theories
+
+    __version__: str
+
+else:
+    # Names are looked up when they are first used, so that `import trustsem` and `trustsem --help` do not wait for numba and pandas.
+    _HOMES = (
+        ("trustsem.appraisal.appraise", "Appraisal appraise"),
+        ("trustsem.data", "cor2cov cov_from_lower datasets load_dataset load_summary read_table"),
+        ("trustsem.data.sample", "Sample"),
+        ("trustsem.fitting.fit", "Fit"),
+        ("trustsem.fitting.fitter", "Fitter"),
+        ("trustsem.fitting.sem", "cfa compile growth lavaan sem"),
+        ("trustsem.model.population", "Population"),
+        ("trustsem.reporting.diagram", "diagram"),
+        ("trustsem.reporting.html", "report"),
+        ("trustsem.reporting.tables", "write_tables"),
+        ("trustsem.simulators", "simulate"),
+        ("trustsem.simulators.gaussian", "Gaussian"),
+        ("trustsem.spec.export", "to_dagitty to_lavaan to_mplus to_openmx"),
+        ("trustsem.spec.table", "ParameterTable"),
+        ("trustsem.theory", "Theory load_theory theories"),
+    )
+
+    def __getattr__(name):  # noqa: ANN001, ANN202
+        """Import a public name from its module and keep it."""
+        if name == "__version__":
+            from importlib.metadata import PackageNotFoundError, version
+
+            try:
+                value = version("trustsem")
+            except PackageNotFoundError:  # a source tree that was not installed
+                value = "0+unknown"
+        else:
+            from importlib import import_module
+
+            home = next((module for module, names in _HOMES if name in names.split()), None)
+            if home is None:
+                from trustsem.errors import closest
+
+                raise AttributeError(f"module 'trustsem' has no attribute {name!r}.{closest(name, __all__)}")
+            value = getattr(import_module(home), name)
+        globals()[name] = value
+        return value
+
+    def __dir__():  # noqa: ANN202
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "Appraisal",
@@ -58,12 +105,14 @@ __all__ = [
     "cor2cov",
     "cov_from_lower",
     "datasets",
+    "diagram",
     "growth",
     "lavaan",
     "load_dataset",
     "load_summary",
     "load_theory",
     "read_table",
+    "report",
     "sem",
     "simulate",
     "theories",
@@ -71,4 +120,5 @@ __all__ = [
     "to_lavaan",
     "to_mplus",
     "to_openmx",
+    "write_tables",
 ]

@@ -70,15 +70,18 @@ PIECES += [
 
 def outcome(text: str, n_groups: int = 1) -> ParameterTable | None:
     """Build a table; whatever is raised must be announced and must print and pickle."""
+    refusal: ModelError | NotAvailableError
     try:
         return build_table(text, defaults_for("sem"), n_groups=n_groups)
     except (ModelError, NotAvailableError) as error:
-        assert str(error)
-        assert str(pickle.loads(pickle.dumps(error))) == str(error)
-        if isinstance(error, ModelSyntaxError):
-            assert 0 <= error.position <= len(text)
-            assert error.line >= 1
-            assert error.column >= 1
+        refusal = error
+    message = str(refusal)
+    assert message
+    assert str(pickle.loads(pickle.dumps(refusal))) == message
+    if isinstance(refusal, ModelSyntaxError):
+        assert 0 <= refusal.position <= len(text)
+        assert refusal.line >= 1
+        assert refusal.column >= 1
     return None
 
 

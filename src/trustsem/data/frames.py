@@ -14,7 +14,7 @@ from trustsem.data.moments import SMALLEST_VARIANCE, check_covariance, join_name
 from trustsem.data.sample import BlockSample, DroppedRows, Sample, drop_record
 from trustsem.errors import DataError, NotAvailableError, OptionError, TrustsemWarning, closest
 
-__all__ = ["sample_from_frame"]
+__all__ = ["sample_from_frame", "sample_from_rows"]
 
 _MISSING = ("listwise",)
 # What lavaan calls its other treatments.
@@ -82,6 +82,29 @@ def sample_from_frame(
         raise DataError("data= has no rows. Give at least as many rows as variables, plus one.")
     grouping = no_grouping(table.n) if group is None else read_grouping(table.values(group), group, group_label)
     return _assemble(table, wanted, group, grouping)
+
+
+def sample_from_rows(rows: NDArray[np.float64], names: tuple[str, ...]) -> Sample:
+    """Turn an array into a sample of one group, by the shortest way: for whoever fits one model many times.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, p)
+        Copied, so that later changes of the array do not reach the sample.
+    names : tuple of str
+        The p variables, in the order of the columns.
+
+    Raises
+    ------
+    DataError
+        As :func:`sample_from_frame`.
+    """
+    own = np.array(rows, dtype=np.float64, order="C", copy=True)
+    if not len(own) or _find_holes(own, names) is not None:
+        return sample_from_frame(dict(zip(names, own.T, strict=True)), names)
+    block = _block(own, names, "", "", 0)
+    notice = scale_notice([("", block.cov)], names)
+    return Sample(names, (block,), None, (), len(own), () if notice is None else (notice,))
 
 
 def _check_missing(missing: str) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from trustsem.data.frames import sample_from_frame
-from trustsem.data.sample import BlockSample, Sample
+from trustsem.data.frames import sample_from_frame, sample_from_rows
+from trustsem.data.sample import Sample
 from trustsem.data.summary import sample_from_moments
 from trustsem.errors import DataError, OptionError, TrustsemWarning, closest
 from trustsem.estimators import find
@@ -126,7 +126,7 @@ def _named_start(model: Model, start: Mapping[str, float]) -> Reals:
 def _sample_from_array(data: np.ndarray, names: tuple[str, ...]) -> Sample:
     if data.ndim != 2 or data.shape[1] != len(names):
         raise DataError(f"data has shape {data.shape}, but the model's observed variables are {len(names)} columns: {', '.join(names)}.")
-    return sample_from_frame(dict(zip(names, np.asarray(data, dtype=np.float64).T, strict=True)), names)
+    return sample_from_rows(data, names)
 
 
 def issue(found: tuple[TrustsemWarning, ...], stacklevel: int) -> None:
@@ -134,7 +134,3 @@ def issue(found: tuple[TrustsemWarning, ...], stacklevel: int) -> None:
     for warning in found:
         warnings.warn(warning, stacklevel=stacklevel + 1)
 
-
-def pooled(blocks: tuple[BlockSample, ...]) -> int:
-    """Return the number of observations in `blocks`."""
-    return sum(block.n for block in blocks)

@@ -1,14 +1,18 @@
 """Point estimates from semopy, so that its users can compare; everything else it reports is left behind.
 
-A fresh semopy model is made for every fit, because a refitted one keeps moments of the data before.
+A fresh semopy model is made for every fit, because a refitted one keeps moments of the data before. semopy divides moments by N whatever the
+estimator, and so does this engine, where :mod:`trustsem.estimators` divides by N - 1 for least squares.
 """
 
 from __future__ import annotations
 
+import logging
 import math
-import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -18,17 +22,25 @@ from trustsem.estimators import find
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.fitter import Fitter
 from trustsem.fitting.search import Estimate
-from trustsem.kernels.structure import Reals
+from trustsem.kernels.structure import COVARIANCE, Reals
 from trustsem.model.problem import Problem, derivatives
 from trustsem.model.ram import Model
+from trustsem.model.starts import plain_start
 
 __all__ = ["fit_with_semopy"]
 
 _OBJECTIVES = {"ML": "MLW", "ULS": "ULS", "GLS": "GLS"}
+_OPTIONS = {"ftol": 1e-14, "maxiter": 10_000}  # at its defaults semopy stops at three or four digits
 
 
 def fit_with_semopy(fitter: Fitter, sample: Sample) -> Fit:
     """Fit with semopy.
+
+    Parameters
+    ----------
+    fitter : Fitter
+    sample : Sample
+        One group, complete.
 
     Returns
     -------
@@ -38,72 +50,125 @@ def fit_with_semopy(fitter: Fitter, sample: Sample) -> Fit:
     Raises
     ------
     NotAvailableError
-        For groups, mean structures and constraints, naming the reason.
+        For missing values, groups, mean structures, constraints, bounds and starting values, and for models that semopy cannot express, naming the reason.
     """
     model = fitter.model
-    _refuse(model)
-    problem = find(fitter.options.estimator).prepare(model, sample, fitter.options.likelihood)
-    theta, success = _estimate(problem, _OBJECTIVES[fitter.options.estimator])
-    height, gradient, hessian = derivatives(problem, theta)
-    decrement = float(gradient @ np.linalg.lstsq(hessian, gradient, rcond=None)[0]) if math.isfinite(height) else math.inf
-    reason = "converged" if success else "semopy reported failure."
-    estimate = Estimate(theta, height, success, reason, 0, decrement, np.empty((0, theta.size)), 0)
+    _refuse(fitter, sample)
+    estimator = find(fitter.options.estimator)
+    problem = estimator.prepare(model, sample if estimator.has_likelihood else _divided_by_n(sample), fitter.options.likelihood)
     options = replace(fitter.options, se="none", test="none", engine="semopy")
-    return Fit(model, sample, problem, estimate, options, sample.notices)
+    return Fit(model, sample, problem, _estimate(problem, _OBJECTIVES[estimator.name]), options, sample.notices)
 
 
-def _refuse(model: Model) -> None:
+def _refuse(fitter: Fitter, sample: Sample) -> None:
+    model = fitter.model
     reasons = {
-        "several groups (it fits them separately)": len(model.blocks) > 1,
+        f"missing values ({sample.n_dropped} incomplete rows; semopy has no listwise deletion)": sample.n_dropped > 0,
+        "several groups (semopy fits them separately)": len(model.blocks) > 1,
         "a mean structure": model.has_means,
         "constraints (:= == < >)": bool(model.table.relations),
         "bounds": bool(np.isfinite(model.lower).any() or np.isfinite(model.upper).any()),
+        "starting values (semopy chooses its own)": fitter.start is not None or not bool(np.isnan(model.user_start).all()),
     }
     for reason, present in reasons.items():
         if present:
-            raise NotAvailableError(f"engine='semopy' is not available for a model with {reason}. Leave engine= out to fit it with trustsem.")
+            raise NotAvailableError(f"engine='semopy' is not available with {reason}. Leave engine= out to fit with trustsem.")
 
 
-def _text(model: Model) -> tuple[str, dict[str, str]]:
-    """Write the model for semopy with every row explicit; variables get plain names, because semopy reads fewer than we do."""
-    layout = model.blocks[0]
-    plain = {name: f"v{k}" for k, name in enumerate(layout.variables)}
-    lines = []
-    written = set()
-    for row, parameter in zip(model.table.rows, model.theta_of_row, strict=True):
-        if row.exo:
-            continue
-        lhs, rhs = plain[row.lhs], plain[row.rhs]
-        written.add(frozenset((lhs, rhs)))
-        factor = f"p{parameter}" if parameter >= 0 else repr(row.ustart)
-        lines.append(f"{lhs} {row.op} {factor}*{rhs}")
-    # semopy frees covariances of its own accord; those that this model does not have are fixed at 0.
-    names = [plain[name] for name in layout.variables if name not in layout.fixed]
-    for k, first in enumerate(names):
-        for second in names[:k]:
-            if frozenset((first, second)) not in written:
-                lines.append(f"{first} ~~ 0*{second}")
-    return "\n".join(lines), plain
+def _divided_by_n(sample: Sample) -> Sample:
+    """Return the sample with covariances that have divisor n where least squares expects n - 1."""
+    return replace(sample, blocks=tuple(replace(block, cov=block.cov * ((block.n - 1) / block.n)) for block in sample.blocks))
 
 
-def _estimate(problem: Problem, objective: str) -> tuple[Reals, bool]:
+def _estimate(problem: Problem, objective: str) -> Estimate:
     import pandas as pd
-    import semopy
 
     model = problem.model
-    text, plain = _text(model)
+    plain = {name: f"v{k}" for k, name in enumerate(model.blocks[0].variables)}
     observed = [plain[name] for name in model.blocks[0].observed]
     cov = pd.DataFrame(problem.blocks[0].cov, index=observed, columns=observed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fitted = semopy.Model(text)
-        result = fitted.fit(cov=cov, n_samples=problem.nobs, obj=objective, options={"ftol": 1e-14, "maxiter": 10000})
-        table = fitted.inspect(se_robust=False)
+    with _quiet():
+        fitted = _semopy_model(model, plain)
+        try:
+            result = fitted.fit(cov=cov, n_samples=problem.nobs, obj=objective, options=_OPTIONS)
+        except (np.linalg.LinAlgError, ValueError) as error:
+            return _failed(problem, f"semopy stopped with {type(error).__name__}: {error}")
+        theta = _read(model, plain, fitted)
+    height, gradient, hessian = derivatives(problem, theta)
+    if not math.isfinite(height):
+        return _failed(problem, "semopy ended where the discrepancy is not defined.")
+    decrement = float(gradient @ np.linalg.lstsq(hessian, gradient, rcond=None)[0])
+    reason = "converged" if result.success else f"semopy reported: {result.message}."
+    return Estimate(theta, height, bool(result.success), reason, int(result.n_it), decrement, np.empty((0, theta.size)), 0)
+
+
+def _failed(problem: Problem, reason: str) -> Estimate:
+    start = plain_start(problem.model, problem.blocks)
+    return Estimate(start, math.inf, False, reason, 0, math.inf, np.empty((0, start.size)), 0)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep semopy from writing to the root logger (which would install a handler for the whole process) and from warning about its own code."""
+    root, silence = logging.getLogger(), logging.NullHandler()
+    root.addHandler(silence)
+    root.addFilter(_drop)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        root.removeFilter(_drop)
+        root.removeHandler(silence)
+
+
+def _drop(record: logging.LogRecord) -> bool:
+    return "semopy" not in record.pathname
+
+
+def _semopy_model(model: Model, plain: dict[str, str]) -> Any:
+    """Return a semopy model with exactly the parameters of `model`; variables get plain names, because semopy reads fewer than we do."""
+    import semopy
+
+    lines = []
+    written = set()
+    for k, (row, parameter) in enumerate(zip(model.table.rows, model.theta_of_row, strict=True)):
+        if not row.exo:
+            lhs, rhs = plain[row.lhs], plain[row.rhs]
+            written.add((row.op, frozenset((lhs, rhs))))
+            factor = f"p{parameter}" if parameter >= 0 else repr(_fixed_value(model, k))
+            lines.append(f"{lhs} {row.op} {factor}*{rhs}")
+    try:
+        # semopy frees covariances of its own accord; those that this model does not have are fixed at 0.
+        freed = semopy.Model("\n".join(lines)).inspect().query("op == '~~'")
+        extra = [(row.lval, row.rval) for row in freed.itertuples() if ("~~", frozenset((row.lval, row.rval))) not in written]
+        return semopy.Model("\n".join([*lines, *(f"{first} ~~ 0.0*{second}" for first, second in extra)]))
+    except (ValueError, KeyError) as error:
+        names = {short: name for name, short in plain.items()}
+        about = names.get(str(error).split("'")[1], "") if "'" in str(error) else ""
+        place = f" about {about!r}" if about else ""
+        raise NotAvailableError(
+            f"engine='semopy' is not available for this model: semopy cannot express what it says{place} (it knows no covariance between a latent "
+            "variable and a residual, and no variable without a path). Leave engine= out to fit with trustsem."
+        ) from error
+
+
+def _fixed_value(model: Model, row: int) -> float:
+    """Return the value of a fixed row (its own, or that of a row whose label it shares)."""
+    cell = model.cells[row]
+    values = model.structure.fixed_covariances if cell.kind == COVARIANCE else model.structure.fixed_paths
+    return float(values[cell.row * len(model.blocks[0].variables) + cell.column])
+
+
+def _read(model: Model, plain: dict[str, str], fitted: Any) -> Reals:
+    """Return semopy's estimates as theta (K,)."""
+    table = fitted.inspect()
+    values = {(row.lval, row.op, row.rval): row.Estimate for row in table.itertuples()}
     theta = np.full(model.n_theta, np.nan)
-    values = {(row.lval, row.op, row.rval): float(row.Estimate) for row in table.itertuples()}
     for row, parameter in zip(model.table.rows, model.theta_of_row, strict=True):
         if parameter >= 0:
             lhs, rhs = plain[row.lhs], plain[row.rhs]
-            key = {"=~": (rhs, "~", lhs), "~": (lhs, "~", rhs), "~~": (lhs, "~~", rhs)}[row.op]
-            theta[parameter] = values[key] if key in values else values[(key[2], key[1], key[0])]
-    return theta, bool(re.match("Optimization", str(result.message) if hasattr(result, "message") else "Optimization") or result.success)
+            # A loading is a regression of the indicator to semopy.
+            key = (rhs, "~", lhs) if row.op == "=~" else (lhs, row.op, rhs)
+            theta[parameter] = float(values[key] if key in values else values[key[2], key[1], key[0]])
+    return theta

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from trustsem.display import escape, html_banner, html_table, number
@@ -25,6 +24,8 @@ _OPEN_ROWS = 40
 
 def installed_version(package: str) -> str:
     """Return the installed version of `package`, or ``"not installed"`` (a source tree on the path)."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:

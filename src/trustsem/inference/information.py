@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from trustsem.kernels.linear import cholesky, invert_definite
 from trustsem.kernels.structure import COVARIANCE, INTERCEPT, PATH, Integers, Reals
 from trustsem.model.problem import ImpliedBlock, Problem, derivatives, implied
 
@@ -152,13 +153,10 @@ def covariance_of_estimates(information: Reals, basis: Reals | None) -> tuple[Re
     scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     scaled = inner * np.outer(scale, scale)
     if np.all(np.isfinite(scaled)) and np.all(diagonal > 0):
-        try:
-            factor = np.linalg.cholesky(scaled)
-        except np.linalg.LinAlgError:
-            factor = None
-        if factor is not None and float(np.min(np.diag(factor))) > 1e-6:
-            root = np.linalg.solve(factor, np.diag(scale))
-            inverse = root.T @ root
+        factor, inverse = np.empty_like(scaled), np.empty_like(scaled)
+        if cholesky(scaled, factor) and float(np.min(np.diag(factor))) > 1e-6:
+            invert_definite(factor, inverse)
+            inverse *= np.outer(scale, scale)
             return (inverse if basis is None else basis @ inverse @ basis.T), np.zeros(size)
     return None, _weak_directions(scaled, scale, basis, size)
 

@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from numba import config, njit
 
@@ -41,7 +41,7 @@ def cache_folder() -> Path:
     """Return the folder for compiled kernels: the first writable of ``NUMBA_CACHE_DIR``, the package's own, the user's and a temporary one."""
     key = f"trustsem-{_source_hash()}"
     roots = [
-        Path(config.CACHE_DIR) if config.CACHE_DIR else None,
+        Path(user) if (user := getattr(config, "CACHE_DIR", "")) else None,
         Path(__file__).parent / "__pycache__",
         Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")),
     ]
@@ -59,9 +59,9 @@ def kernel(function: F) -> F:
 
     No ``fastmath``: the kernels rely on infinities and NaN, and on results that do not depend on the compiler's mood.
     """
-    previous = config.CACHE_DIR
-    config.CACHE_DIR = _FOLDER
+    previous = getattr(config, "CACHE_DIR", "")
+    setattr(config, "CACHE_DIR", _FOLDER)  # noqa: B010 - numba fills its configuration at run time, so the name is not declared
     try:
-        return njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+        return cast(F, njit(cache=True, nogil=True)(function))
     finally:
-        config.CACHE_DIR = previous
+        setattr(config, "CACHE_DIR", previous)  # noqa: B010

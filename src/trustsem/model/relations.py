@@ -9,7 +9,8 @@ import numpy as np
 
 from trustsem.errors import ModelError
 from trustsem.kernels.structure import Integers, Reals
-from trustsem.spec.expressions import Expression, Program, compile_expression
+from trustsem.spec.expressions import Expression, compile_expression
+from trustsem.spec.programs import Program
 from trustsem.spec.table import ParameterTable, Relation
 
 __all__ = ["Difference", "Relations", "compile_relations"]
@@ -91,7 +92,9 @@ def compile_relations(table: ParameterTable, theta_of_row: Integers, n_theta: in
     def difference(relation: Relation) -> Difference:
         return Difference(program(relation.left), program(relation.right), constants)
 
-    linear, equalities, inequalities, definitions = [], [], [], []
+    linear: list[Difference] = []
+    equalities: list[Difference] = []
+    inequalities, definitions = [], []
     for relation in table.relations:
         if relation.op == ":=":
             definitions.append((relation.lhs, Difference(program(relation.right), None, constants)))

@@ -22,13 +22,26 @@ __all__ = ["StartPlan", "plain_start", "plan_start", "start_values"]
 
 
 @dataclass(frozen=True, eq=False)
-class _Effect:
-    """A variable with causes: its place, and place, parameter (-1: fixed) and fixed value of each cause."""
+class _Effects:
+    """All variables with causes, as arrays of one width so that their regressions are solved together.
 
-    variable: int
+    Attributes
+    ----------
+    variable : (E,) int
+        Places of the effects.
+    causes, theta : (E, w) int
+        Place and parameter (-1: fixed) of each cause; unused places repeat the effect itself.
+    fixed : (E, w) float
+        Fixed values, 0 for free and unused places.
+    free, used : (E, w) bool
+    """
+
+    variable: Integers
     causes: Integers
     theta: Integers
     fixed: Reals
+    free: Flags
+    used: Flags
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +81,7 @@ class _Factors:
 @dataclass(frozen=True, eq=False)
 class _BlockPlan:
     orders: tuple[_Factors, ...]
-    effects: tuple[_Effect, ...]
+    effects: _Effects | None
     variance_theta: Integers
     variance_fixed: Reals
     covariances: tuple[tuple[int, int, int], ...]
@@ -116,7 +129,7 @@ def _plan_block(model: Model, b: int) -> _BlockPlan:
     dependent = set(effects) | {item for entries in loadings.values() for item, _, _ in entries}
     return _BlockPlan(
         orders=_plan_orders(loadings, p, size),
-        effects=tuple(_Effect(effect, *_columns(entries)) for effect, entries in effects.items()),
+        effects=_plan_effects(effects) if effects else None,
         variance_theta=variance_theta,
         variance_fixed=variance_fixed,
         covariances=tuple((i, j, theta) for i, j, theta in pairs if i not in dependent and j not in dependent),
@@ -125,9 +138,16 @@ def _plan_block(model: Model, b: int) -> _BlockPlan:
     )
 
 
-def _columns(entries: Sequence[tuple[int, int, float]]) -> tuple[Integers, Integers, Reals]:
-    others, theta, fixed = zip(*entries, strict=True)
-    return np.array(others), np.array(theta), np.array(fixed)
+def _plan_effects(entries: _Entries) -> _Effects:
+    width = max(len(causes) for causes in entries.values())
+    shape = (len(entries), width)
+    variable = np.array(list(entries), dtype=np.int64)
+    causes, theta = np.repeat(variable[:, None], width, axis=1), np.full(shape, -1, dtype=np.int64)
+    fixed, used = np.zeros(shape), np.zeros(shape, dtype=bool)
+    for e, listed in enumerate(entries.values()):
+        for w, (cause, parameter, value) in enumerate(listed):
+            causes[e, w], theta[e, w], fixed[e, w], used[e, w] = cause, parameter, 0.0 if parameter >= 0 else value, True
+    return _Effects(variable, causes, theta, fixed, theta >= 0, used)
 
 
 def _plan_orders(loadings: _Entries, p: int, size: int) -> tuple[_Factors, ...]:
@@ -225,20 +245,8 @@ def _start_block(theta: Reals, plan: _BlockPlan, block: BlockMoments, size: int)
     loadings = np.zeros((size, size))
     for order in plan.orders:
         _start_factors(theta, order, plan, total, residual, loadings)
-    for effect in plan.effects:
-        y, causes = effect.variable, effect.causes
-        free = effect.theta >= 0
-        among = total[causes[:, None], causes]
-        slope = effect.fixed.copy()
-        if free.any():
-            chosen = np.flatnonzero(free)
-            target = total[causes, y] - among @ slope
-            inner = among[chosen[:, None], chosen]
-            inner[np.diag_indices_from(inner)] *= 1.0 + 1e-6
-            slope[chosen] = _solve(inner, target[chosen])
-            theta[effect.theta[chosen]] = slope[chosen]
-        explained = float(slope @ among @ slope)
-        residual[y] = max(min(residual[y], total[y, y] - explained), 0.1 * total[y, y])
+    if plan.effects is not None:
+        _start_effects(theta, plan.effects, total, residual)
     free = plan.variance_theta >= 0
     theta[plan.variance_theta[free]] = residual[free]
     for i, j, parameter in plan.covariances:
@@ -247,12 +255,27 @@ def _start_block(theta: Reals, plan: _BlockPlan, block: BlockMoments, size: int)
         _start_means(theta, plan, block.mean, loadings, p)
 
 
-def _solve(matrix: Reals, right: Reals) -> Reals:
-    """Solve a small system; the least squares solution if it is singular."""
+def _start_effects(theta: Reals, effects: _Effects, total: Reals, residual: Reals) -> None:
+    """Start the paths by the regressions of effects on causes, and the residual variances of the effects by what is left over."""
+    y, causes, free = effects.variable, effects.causes, effects.free
+    among = total[causes[:, :, None], causes[:, None, :]]
+    across = total[causes, y[:, None]]
+    target = np.where(free, across - np.einsum("eij,ej->ei", among, effects.fixed), 0.0)
+    unit = np.eye(free.shape[1])
+    system = np.where(free[:, :, None] & free[:, None, :], among * (1.0 + 1e-6 * unit), unit)
+    slopes = np.where(free, _solve_each(system, target), effects.fixed)
+    theta[effects.theta[free]] = slopes[free]
+    slopes = np.where(effects.used, slopes, 0.0)
+    left = total[y, y] - np.einsum("ei,eij,ej->e", slopes, among, slopes)
+    residual[y] = np.maximum(np.minimum(residual[y], left), 0.1 * total[y, y])
+
+
+def _solve_each(systems: Reals, targets: Reals) -> Reals:
+    """Solve small systems (E, w, w) for targets (E, w); least squares where one of them is singular."""
     try:
-        return np.asarray(np.linalg.solve(matrix, right))
+        return np.asarray(np.linalg.solve(systems, targets[:, :, None])[:, :, 0])
     except np.linalg.LinAlgError:
-        return np.asarray(np.linalg.lstsq(matrix, right, rcond=None)[0])
+        return np.array([np.linalg.lstsq(system, target, rcond=None)[0] for system, target in zip(systems, targets, strict=True)])
 
 
 def _start_factors(theta: Reals, order: _Factors, plan: _BlockPlan, total: Reals, residual: Reals, loadings: Reals) -> None:
@@ -329,12 +352,15 @@ def _start_means(theta: Reals, plan: _BlockPlan, mean: Reals, loadings: Reals, p
             solution = np.linalg.lstsq(weights, mean[bound], rcond=None)[0]
             for v, number in zip(latent, solution, strict=True):
                 theta[free[v]] = number
-    slopes = {effect.variable: effect for effect in plan.effects}
+    level = mean.copy()
+    effects = plan.effects
+    if effects is not None:
+        # An intercept is what the observed causes leave of the mean (latent causes start at mean 0).
+        slopes = np.where(effects.free, theta[effects.theta], effects.fixed) * (effects.used & (effects.causes < p))
+        observed = np.append(mean, np.zeros(loadings.shape[0] - p))
+        explained = np.einsum("ew,ew->e", slopes, observed[effects.causes])
+        among = effects.variable < p
+        level[effects.variable[among]] -= explained[among]
     for v, parameter in free.items():
         if v < p:
-            theta[parameter] = mean[v]
-            effect = slopes.get(v)
-            if effect is not None:
-                observed = effect.causes < p
-                values = np.where(effect.theta >= 0, theta[effect.theta], effect.fixed)
-                theta[parameter] -= float(values[observed] @ mean[effect.causes[observed]])
+            theta[parameter] = level[v]

@@ -55,42 +55,51 @@ def compose(graph: Graph, texts: Mapping[str, str], face: Typeface) -> Drawing:
 
 def _attempt(graph: Graph, texts: Mapping[str, str], face: Typeface, style: Style, room: float, least: float) -> Drawing | None:
     """Return the drawing with the widest gaps between columns, from `least` to 1.5 inches, at which it is no wider than `room`."""
-    gap = 0.8
+    # Without arrows and numbers the gap is as wide as it can be: start there.
+    bare = lay_out(graph, texts, face, replace(style, gap=1.0))
+    gap = min(1.0 + (room - extent(bare)[2]) / max(bare.n_gaps, 1), 1.5)
     for _ in range(8):
+        if gap < least and bare.n_gaps:
+            return None
         layout = lay_out(graph, texts, face, replace(style, gap=gap))
         routes = route(graph, layout)
         if routes is None:
             return None
-        spare = (room - extent(layout, routes)[2]) / max(layout.n_gaps, 1)
-        if -0.01 <= spare * layout.n_gaps <= 0.2 or (gap == 1.5 and spare > 0.0) or not layout.n_gaps:
-            drawn = _assemble(graph, texts, face, replace(style, gap=gap))
+        beyond = extent(layout, routes)[2] - room
+        if beyond <= 0.01:
+            drawn = _numbered(graph, layout, routes, face, style)
             if drawn is None:
                 return None
             # Numbers may stand out beyond variables and lines.
-            beyond = extent(drawn.layout, drawn.routes, drawn.places)[2] - room
-            if beyond <= 0.02 or not layout.n_gaps:
-                return drawn if beyond <= 0.02 else None
-            spare = -beyond / layout.n_gaps
-        gap = min(gap + spare - 0.01, 1.5)
-        if gap < least:
+            beyond = extent(layout, routes, drawn.places)[2] - room
+            if beyond <= 0.02:
+                return drawn
+        if not layout.n_gaps:
             return None
+        gap -= beyond / layout.n_gaps + 0.01
     return None
 
 
 def _grow(graph: Graph, texts: Mapping[str, str], face: Typeface) -> Drawing:
-    """Return a drawing that is as wide and as high as it needs to be."""
+    """Return a drawing that is as wide and as high as it needs to be.
+
+    Raises
+    ------
+    OptionError
+        If there is none within reason.
+    """
     for factor in (1.0, 1.3, 1.7, 2.2, 3.0, 4.0, 6.0):
-        drawn = _assemble(graph, texts, face, Style(8.0, 8.0, 12, 0.6 * factor, factor))
+        style = Style(8.0, 8.0, 12, 0.6 * factor, factor)
+        layout = lay_out(graph, texts, face, style)
+        routes = route(graph, layout)
+        drawn = None if routes is None else _numbered(graph, layout, routes, face, style)
         if drawn is not None:
             return drawn
     raise OptionError("The model has too many arrows for a legible diagram. Draw part of it, or set estimates=None.")
 
 
-def _assemble(graph: Graph, texts: Mapping[str, str], face: Typeface, style: Style) -> Drawing | None:
-    layout = lay_out(graph, texts, face, style)
-    routes = route(graph, layout)
-    if routes is None:
-        return None
+def _numbered(graph: Graph, layout: Layout, routes: Routes, face: Typeface, style: Style) -> Drawing | None:
+    """Return the drawing with its numbers, or None if they have no room."""
     tags = _tags(graph, routes, face, style)
     heads = [_head_box(track) for track in routes.arrows] + [_head_box(track) for arc in routes.arcs for track in (arc, arc[::-1])]
     places = place_tags(tags, list(layout.shapes.values()), heads)
@@ -128,9 +137,10 @@ def _head_box(track: Points) -> Shape:
     return Shape(float(tip[0]), float(tip[1]), 1.2 * HEAD, 1.2 * HEAD)
 
 
-def extent(layout: Layout, routes: Routes, places: Sequence[Shape] = ()) -> tuple[float, float, float, float]:
+def extent(layout: Layout, routes: Routes | None = None, places: Sequence[Shape] = ()) -> tuple[float, float, float, float]:
     """Return left, top, width and height of everything drawn."""
     corners = [[[s.x - s.w / 2, s.y - s.h / 2], [s.x + s.w / 2, s.y + s.h / 2]] for s in (*layout.shapes.values(), *places)]
-    points = np.vstack([*map(np.array, corners), *routes.arrows, *routes.arcs])
+    tracks = () if routes is None else (*routes.arrows, *routes.arcs)
+    points = np.vstack([*map(np.array, corners), *tracks])
     (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
     return float(x0), float(y0), float(x1 - x0), float(y1 - y0)

@@ -14,7 +14,7 @@ from trustsem.spec.refusals import refuse_unavailable
 from trustsem.spec.relations import build_relations
 from trustsem.spec.statements import StatedRelation
 from trustsem.spec.table import ParameterTable
-from trustsem.spec.written import Written, written_blocks
+from trustsem.spec.written import Written, in_data_order, written_blocks
 
 __all__ = ["build_table"]
 
@@ -26,6 +26,7 @@ def build_table(
     n_groups: int = 1,
     group_equal: str | Sequence[str] = (),
     group_partial: str | Sequence[str] = (),
+    group_labels: Sequence[str] = (),
 ) -> ParameterTable:
     """Read model text and fill in what it leaves out, as lavaan does.
 
@@ -42,6 +43,9 @@ def build_table(
         lv.covariances regressions``.
     group_partial : str or sequence of str
         Parameters excepted from `group_equal`, such as ``"f=~x2"``.
+    group_labels : sequence of str
+        Labels of the groups in the data, in their order there. The sections of ``group:`` headers are put in this order by label, or by
+        number if the headers are numbers; without labels, sections are taken in the order written.
 
     Returns
     -------
@@ -65,21 +69,23 @@ def build_table(
     kinds = group_equal_option(group_equal)
     statements = parse(model)
     refuse_unavailable(statements, model)
-    written, group_labels = written_blocks(statements, n_groups, model)
+    written, headers = written_blocks(statements, n_groups, model)
+    if headers and group_labels:
+        written, headers = in_data_order(written, headers, group_labels)
     means = (
         bool(defaults.meanstructure if defaults.meanstructure is not None else len(written) > 1)
         or any(entry.op == "~1" for block in written for entry in block)
         or (len(written) > 1 and bool({"intercepts", "means"} & set(kinds)))
     )
-    rank = _rank(written if group_labels else written[:1])
+    rank = _rank(written if headers else written[:1])
     blocks = [complete_block(block, defaults, rank=rank, means=means, group=number) for number, block in enumerate(written, 1)]
     if kinds and len(blocks) > 1:
         names = [block_names(block) for block in blocks]
-        blocks = apply_group_equal(blocks, names, kinds, group_partial, defaults, loosen=not group_labels)
+        blocks = apply_group_equal(blocks, names, kinds, group_partial, defaults, loosen=not headers)
     blocks = apply_equal(blocks, written, model)
     rows = share_fixed_values([row for block in blocks for row in block])
     relations = build_relations([statement for statement in statements if isinstance(statement, StatedRelation)], rows, model)
-    return ParameterTable(tuple(rows), relations, group_labels, n_groups=len(blocks))
+    return ParameterTable(tuple(rows), relations, headers, n_groups=len(blocks))
 
 
 def _rank(written: Sequence[Sequence[Written]]) -> dict[str, int]:

@@ -198,7 +198,8 @@ def _places(blocks: Sequence[Sequence[Row]]) -> dict[tuple[str, int], int]:
             names = [row.name] + ([f"{row.rhs}~~{row.lhs}"] if row.op == "~~" else [])
             for name in names:
                 places[name, row.group] = number
-                places.setdefault((name if row.group == 1 else f"{name}.g{row.group}", 0), number)
+                places[f"{name}.g{row.group}", 0] = number
+                places.setdefault((name, 0), number)
             if row.label:
                 places.setdefault((row.label, 0), number)
             number += 1

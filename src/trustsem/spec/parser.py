@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -14,7 +13,6 @@ from trustsem.spec.tokens import Token, tokenize
 
 __all__ = ["parse"]
 
-HEADERS: Final = frozenset({"group", "level", "block"})
 FORMULAS: Final = frozenset({"=~", "~", "~~", "<~", "|", "~*~", "|~", ":~"})
 RELATIONS: Final = frozenset({":=", "==", "<", ">"})
 _WRONG: Final = {
@@ -76,22 +74,18 @@ def _lines(tokens: list[Token], text: str) -> list[tuple[list[Token], Token]]:
 
 def _goes_on(current: list[Token], tokens: list[Token], number: int) -> bool:
     """Tell whether a statement continues after the line end at `number`."""
-    if not current:
+    if not current or current[0].kind == "header":
         return False
     if current[-1].kind == "op" and current[-1].text in _JOINING:
-        return not (len(current) == 2 and _is_header(current))
+        return True
     while tokens[number].kind == "newline" and tokens[number].text == "\n":
         number += 1
     return tokens[number].kind == "op" and tokens[number].text in _JOINING
 
 
-def _is_header(line: Sequence[Token]) -> bool:
-    return len(line) > 1 and line[0].text.lower() in HEADERS and line[1].kind == "op" and line[1].text == ":"
-
-
 def _statement(line: list[Token], end: Token, text: str) -> Statement:
-    if _is_header(line):
-        return _header(line, end, text)
+    if line[0].kind == "header":
+        return _header(line, text)
     place = -1
     for number, token in enumerate(line):
         if token.kind != "op":
@@ -123,12 +117,15 @@ def _formula(operator: Token, lefts: tuple[Term, ...], rights: tuple[Term, ...])
     return Formula(operator.text, lefts, rights, operator.position)
 
 
-def _header(line: list[Token], end: Token, text: str) -> Header:
-    kind = line[0].text.lower()
-    if len(line) == 2:
-        raise ModelSyntaxError(f"A label or a number is expected after '{kind}:'.", text, end.position)
-    first, last = line[2], line[-1]
-    label = first.text[1:-1] if len(line) == 3 and first.kind == "string" else text[first.position : last.position + len(last.text)]
+def _header(line: list[Token], text: str) -> Header:
+    kind, _, label = line[0].text.partition(":")
+    kind, label = kind.strip().lower(), label.strip()
+    if len(line) > 1:
+        raise ModelSyntaxError("A header stands on a line of its own.", text, line[1].position, len(line[1].text))
+    if len(label) > 1 and label[0] == label[-1] and label[0] in "\"'":
+        label = label[1:-1]
+    if not label:
+        raise ModelSyntaxError(f"A label or a number is expected after '{kind}:'.", text, line[0].position, len(line[0].text))
     return Header(kind, label, line[0].position)
 
 

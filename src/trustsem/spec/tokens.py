@@ -16,9 +16,9 @@ class Token(NamedTuple):
     Attributes
     ----------
     kind : str
-        One of ``name number string op newline end``.
+        One of ``name number string op newline header end``.
     text : str
-        As written; quotes are kept, white space inside an operator is removed.
+        As written; quotes are kept, white space inside an operator is removed. A header is a whole line such as ``group: 1``.
     position : int
         Offset in the model text.
     """
@@ -44,6 +44,10 @@ _PATTERN: Final = re.compile(
     """,
     re.VERBOSE,
 )
+
+
+# What follows the colon is the label of a group in the data, so it may be anything.
+_HEADER: Final = re.compile(r"(?:group|level|block)[^\S\n]*:(?![=~])[^\n;#!]*", re.IGNORECASE)
 
 
 def tokenize(text: str) -> list[Token]:
@@ -75,7 +79,9 @@ def tokenize(text: str) -> list[Token]:
         position = found.end()
         if kind == "skip":
             continue
-        if kind == "op" and written[0] == "=":
+        if kind == "name" and (not tokens or tokens[-1].kind == "newline") and (header := _HEADER.match(text, start)):
+            kind, written, position = "header", header.group().rstrip(), header.end()
+        elif kind == "op" and written[0] == "=":
             written = "".join(written.split())
         elif kind == "name" and tokens and tokens[-1].kind == "number" and tokens[-1].position + len(tokens[-1].text) == start:
             before = tokens[-1]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from trustsem.errors import ModelError, ModelSyntaxError
 from trustsem.spec.statements import Formula, Free, Header, Modifier, Statement, Term
 
-__all__ = ["Written", "written_blocks"]
+__all__ = ["Written", "in_data_order", "written_blocks"]
 
 
 class Written(NamedTuple):
@@ -95,6 +95,39 @@ def written_blocks(statements: Sequence[Statement], n_groups: int, text: str) ->
         if not cells:
             raise ModelError(f"The model has no formula for group {label!r}.")
     return tuple(_resolved(cells, 0, 1, text) for cells in sections), labels
+
+
+def in_data_order(
+    blocks: tuple[tuple[Written, ...], ...], headers: tuple[str, ...], labels: Sequence[str]
+) -> tuple[tuple[tuple[Written, ...], ...], tuple[str, ...]]:
+    """Put the sections of a model in the order that the groups have in the data.
+
+    Parameters
+    ----------
+    blocks, headers
+        From :func:`written_blocks`.
+    labels : sequence of str
+        Labels of the groups in the data.
+
+    Returns
+    -------
+    blocks, labels
+        In the order of the data.
+
+    Raises
+    ------
+    ModelError
+        If the headers are neither the labels nor the numbers of the groups.
+    """
+    wanted = tuple(str(label) for label in labels)
+    numbers = tuple(str(number) for number in range(1, len(wanted) + 1))
+    for names in (wanted, numbers):
+        if sorted(headers) == sorted(names):
+            return tuple(blocks[headers.index(name)] for name in names), wanted
+    raise ModelError(
+        f"The 'group:' headers are {', '.join(map(repr, headers))}, but the groups of the data are {', '.join(map(repr, wanted))}. "
+        f"Use the labels of the data, or the numbers 1 to {len(wanted)}."
+    )
 
 
 def _sections(statements: Sequence[Statement], text: str) -> tuple[list[_Cells], tuple[str, ...]]:

@@ -49,20 +49,16 @@ def _regressions(nodes: Sequence[Construct], claims: Sequence[Proposition], vari
 
 def _predictors(nodes: Sequence[Construct], claims: Sequence[Proposition], covariances: Sequence[ResidualCovariance]) -> list[str]:
     effects = {claim.effect for claim in claims}
-    exogenous = [node for node in nodes if node.name not in effects]
-    latent = [node for node in exogenous if not node.observed]
     causes = {claim.cause for claim in claims}
     joined = {name for covariance in covariances for name in covariance.pair}
-    lines = [f"{node.variable} ~~ {node.variable}" for node in exogenous if node.observed and node.name not in causes]
+    exogenous = [node for node in nodes if node.name not in effects]
+    observed = [node for node in exogenous if node.observed]
     # Observed predictors are fixed covariates, unless something else has to covary with them.
-    random = [node for node in exogenous if node.observed and (latent or node.name in joined or lines)]
-    if random:
-        observed = [node for node in exogenous if node.observed]
-        lines = [f"{node.variable} ~~ {node.variable}" for node in observed]
-        written = {covariance.pair for covariance in covariances}
-        pairs = [pair for pair in combinations(exogenous, 2) if pair[0].observed or pair[1].observed]
-        lines += [f"{one.variable} ~~ {two.variable}" for one, two in pairs if frozenset((one.name, two.name)) not in written]
-    return lines
+    if len(observed) == len(exogenous) and all(node.name in causes - joined for node in observed):
+        return []
+    written = {covariance.pair for covariance in covariances}
+    pairs = [(a, b) for a, b in combinations(exogenous, 2) if (a.observed or b.observed) and frozenset((a.name, b.name)) not in written]
+    return [f"{node.variable} ~~ {node.variable}" for node in observed] + [f"{a.variable} ~~ {b.variable}" for a, b in pairs]
 
 
 def _residuals(

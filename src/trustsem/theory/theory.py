@@ -258,6 +258,10 @@ class Theory:
         ------
         TheoryError
             If there is no such claim.
+
+        Notes
+        -----
+        A construct that nothing explains any more is a predictor, and as such may covary with the other predictors.
         """
         return variants.without_path(self, cause, effect)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -92,7 +93,7 @@ def assert_legible(figure):
     for k, node in enumerate(seen.nodes):
         assert not any(inside(outline(node), other).any() for other in seen.nodes[:k])
     for line in seen.lines:
-        dense = np.vstack([np.linspace(a, b, 20) for a, b in zip(line[:-1], line[1:], strict=True)])
+        dense = np.vstack([np.linspace(a, b, 20) for a, b in pairwise(line)])
         assert not any(inside(dense, node, margin=0.005).any() for node in seen.nodes)
     left, right, bottom, top = seen.limits
     everything = np.vstack([*map(outline, [*seen.nodes, *seen.tags]), *seen.lines])
@@ -240,9 +241,9 @@ def test_groups(groups_fit):
     assert "Group Grant-White (2 of 2), n = 145." in second.text()
     assert first.words() != second.words()
     assert Seen(diagram(groups_fit, group=2)).words() == second.words()
-    with pytest.raises(OptionError, match="group='Pastuer' does not exist.*Did you mean 'Pasteur'"):
+    with pytest.raises(OptionError, match=r"group='Pastuer' does not exist.*Did you mean 'Pasteur'"):
         diagram(groups_fit, group="Pastuer")
-    with pytest.raises(OptionError, match="group=3 does not exist: the model has 1 group"):
+    with pytest.raises(OptionError, match=r"group=3 does not exist: the model has 1 group"):
         diagram(THREE, group=3)
 
 
@@ -303,15 +304,15 @@ def test_no_figure_is_registered_with_pyplot(cfa_fit):
 
 
 def test_wrong_input_is_refused(cfa_fit, tmp_path):
-    with pytest.raises(OptionError, match="A diagram is drawn of model text.*not of 'int'"):
+    with pytest.raises(OptionError, match=r"A diagram is drawn of model text.*not of 'int'"):
         diagram(3)
-    with pytest.raises(OptionError, match="Unknown estimates='std'"):
+    with pytest.raises(OptionError, match=r"Unknown estimates='std'"):
         diagram(cfa_fit, estimates="std")
-    with pytest.raises(OptionError, match="must end in .svg, .pdf or .png"):
+    with pytest.raises(OptionError, match=r"must end in .svg, .pdf or .png"):
         diagram(cfa_fit, path=tmp_path / "a.jpg")
     with pytest.raises(OptionError, match=r"cannot be written: .*Give a file in a folder that exists"):
         diagram(cfa_fit, path=tmp_path / "nowhere" / "a.svg")
-    with pytest.raises(OptionError, match="labels= names 'visuall', which is not in the diagram. Did you mean 'visual'"):
+    with pytest.raises(OptionError, match=r"labels= names 'visuall', which is not in the diagram. Did you mean 'visual'"):
         diagram(cfa_fit, labels={"visuall": "Vision"})
 
 
@@ -353,3 +354,21 @@ def test_wrapped():
     assert wrapped("a_b", 8) == ("a_b",)
     assert wrapped("relational_strategies used", 12) == ("relational", "strategies", "used")
     assert wrapped("incomprehensibilities", 8) == ("incomprehensibilities",)
+
+
+def test_a_model_that_cannot_be_drawn_legibly_is_refused(monkeypatch):
+    from trustsem.reporting import composition
+
+    monkeypatch.setattr(composition, "route", lambda graph, layout: None)
+    with pytest.raises(OptionError, match="too many arrows for a legible diagram"):
+        diagram("y ~ x")
+
+
+def test_a_dense_model_is_legible():
+    model = "\n".join(f"y{k} ~ " + " + ".join(f"y{j}" for j in range(k)) for k in range(1, 6))
+    figure = diagram(model)
+    seen = Seen(figure)
+    assert len(seen.heads) == 15
+    for line in seen.lines:
+        dense = np.vstack([np.linspace(a, b, 20) for a, b in pairwise(line)])
+        assert not any(inside(dense, node, margin=0.005).any() for node in seen.nodes)

@@ -8,6 +8,10 @@ from trustsem.reporting.shapes import Shape, overlaps
 LINE = np.array([[0.0, 0.0], [2.0, 0.0]])
 
 
+def moved(points, x, y):
+    return points + np.array([x, y])
+
+
 def tag(track, text=".50"):
     return Tag(text, 0.3, 0.15, track)
 
@@ -44,6 +48,6 @@ def test_a_short_line_stays_visible():
 
 
 def test_ambiguous_counts_tags_on_foreign_lines():
-    tags = [tag(LINE), tag(LINE + (0.0, 1.0))]
+    tags = [tag(LINE), tag(moved(LINE, 0.0, 1.0))]
     assert ambiguous(tags, [Shape(1.0, 1.0, 0.3, 0.15), Shape(1.0, 1.0, 0.3, 0.15)]) == 1
     assert ambiguous([], []) == 0

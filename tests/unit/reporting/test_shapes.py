@@ -23,6 +23,10 @@ OVAL = Shape(0.0, 0.0, 2.0, 1.0, True)
 BOX = Shape(0.0, 0.0, 2.0, 1.0)
 
 
+def moved(points, x, y):
+    return points + np.array([x, y])
+
+
 def test_contains():
     points = np.array([[0.0, 0.0], [0.99, 0.0], [0.9, 0.45], [1.01, 0.0]])
     assert OVAL.contains(points).tolist() == [True, True, False, False]
@@ -70,15 +74,15 @@ def test_lengths_and_points():
 def test_hits_and_crossings():
     line = np.array([[-2.0, 0.0], [2.0, 0.0]])
     assert hits(line, [OVAL], 0.0)
-    assert not hits(line + (0.0, 0.6), [OVAL], 0.05)
-    assert hits(line + (0.0, 0.52), [OVAL], 0.05)
+    assert not hits(moved(line, 0.0, 0.6), [OVAL], 0.05)
+    assert hits(moved(line, 0.0, 0.52), [OVAL], 0.05)
     upright = np.array([[0.0, -1.0], [0.0, 1.0]])
-    assert count_crossings(line, [upright, upright + (9.0, 0.0), upright + (0.0, 5.0)]) == 1
+    assert count_crossings(line, [upright, moved(upright, 9.0, 0.0), moved(upright, 0.0, 5.0)]) == 1
 
 
 def test_shares():
     track = np.column_stack([np.linspace(0.0, 1.0, 101), np.zeros(101)])
     assert share_inside(np.array([[0.25, 0.0, 0.5, 0.1]]), track, 0.0)[0] == pytest.approx(0.5, abs=0.02)
     assert share_near(track, [], 0.1) == 0.0
-    assert share_near(track, [track + (0.0, 0.05)], 0.1) == 1.0
-    assert share_near(track, [track + (0.0, 0.5)], 0.1) == 0.0
+    assert share_near(track, [moved(track, 0.0, 0.05)], 0.1) == 1.0
+    assert share_near(track, [moved(track, 0.0, 0.5)], 0.1) == 0.0

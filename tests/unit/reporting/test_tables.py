@@ -82,8 +82,8 @@ def test_side_by_side_leaves_out_moments_of_covariates(school):
 
 
 def test_what_cannot_be_written_or_told_is_refused(cfa_fit, tmp_path):
-    with pytest.raises(OptionError, match="not of 'str'. Fit the model first"):
+    with pytest.raises(OptionError, match=r"not of 'str'. Fit the model first"):
         write_tables("f =~ x1", tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(OptionError, match="folder=.* cannot be made: .*Give a folder"):
+    with pytest.raises(OptionError, match=r"folder=.* cannot be made: .*Give a folder"):
         write_tables(cfa_fit, tmp_path / "file" / "folder")

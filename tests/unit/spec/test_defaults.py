@@ -27,5 +27,5 @@ def test_defaults_are_frozen_but_replaceable() -> None:
 
 
 def test_unknown_kind() -> None:
-    with pytest.raises(OptionError, match="kind='sme'.*Did you mean 'sem'"):
+    with pytest.raises(OptionError, match=r"kind='sme'.*Did you mean 'sem'"):
         defaults_for("sme")

@@ -81,7 +81,7 @@ def test_equal_shares_the_label_of_the_first() -> None:
 
 def test_equal_looks_in_its_own_group_first() -> None:
     table = build_table("y ~ x + equal('y~x')*z", SEM, n_groups=2)
-    assert [names for names in labels(table).values()] == [["y~x.g1", "y~z.g1"], ["y~x.g2", "y~z.g2"]]
+    assert list(labels(table).values()) == [["y~x.g1", "y~z.g1"], ["y~x.g2", "y~z.g2"]]
     table = build_table("y ~ x + equal(c('', 'y~x.g1'))*z", replace(SEM, meanstructure=False), n_groups=2)
     assert labels(table) == {".p1.": ["y~x.g1", "y~z.g2"]}
 

@@ -19,7 +19,7 @@ TABLE = build_table(MODEL, defaults_for("sem"))
 
 def test_lavaan() -> None:
     text = to_lavaan(TABLE)
-    assert text.startswith("f =~ 1*x1 + NA*x2 + a*x2 + NA*x3 + start(0.5)*x3\ng =~ 1*y1 + NA*y2\ng ~ f + b*z + lower(0)*z\nx1 ~~ y1\nx1 ~~ NA*x1\n")
+    assert text.startswith("f =~ 1*x1 + NA*x2 + a*x2 + NA*x3 + start(0.5)*x3\ng =~ 1*y1 + NA*y2\ng ~ f + b*z + lower(0)*z\nx1 ~~ y1 + NA*x1\n")
     assert text.endswith("ab := a*b^2\na == 2*b\na > 0\n")
     assert "z ~~ z" not in text
     again = build_table(text, defaults_for("lavaan"))

@@ -49,6 +49,7 @@ def test_several_left_sides_and_every_operator() -> None:
         ('group: "a b"', "group", "a b"),
         ("level: 2", "level", "2"),
         ("block:b", "block", "b"),
+        ("group: O'Brien (2nd)", "group", "O'Brien (2nd)"),
     ],
 )
 def test_headers(text: str, kind: str, label: str) -> None:
@@ -86,7 +87,7 @@ def test_relations_keep_their_text_without_white_space() -> None:
         ("y ~ c(1, 2", "never closed", (1, 6)),
         ("y ~ c(1; 2)*x", "never closed", (1, 6)),
         ("y ~ x)", "never opened", (1, 6)),
-        ("group:\ny ~ x", "expected after 'group:'", (1, 7)),
+        ("group:\ny ~ x", "expected after 'group:'", (1, 1)),
         ("2*a := b", "one name", (1, 1)),
     ],
 )
