@@ -54,7 +54,7 @@ else:
         ("trustsem.theory", "Theory load_theory theories"),
     )
 
-    def __getattr__(name):  # noqa: ANN001, ANN202
+    def __getattr__(name):
         """Import a public name from its module and keep it."""
         if name == "__version__":
             from importlib.metadata import PackageNotFoundError, version
@@ -75,7 +75,7 @@ else:
         globals()[name] = value
         return value
 
-    def __dir__():  # noqa: ANN202
+    def __dir__():
         return sorted({*globals(), *__all__})
 
 

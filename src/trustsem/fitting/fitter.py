@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -117,6 +118,8 @@ def _named_start(model: Model, start: Mapping[str, float]) -> Reals:
     for name, value in start.items():
         if name not in rows:
             raise OptionError(f"start= names {name!r}, which is no free parameter.{closest(name, names)}")
+        if not isinstance(value, int | float | np.number) or not math.isfinite(value):
+            raise OptionError(f"start= gives {name!r} the value {value!r}. A starting value is a finite number.")
         parameter = model.theta_of_row[rows[name]]
         if parameter >= 0:
             theta[parameter] = float(value)

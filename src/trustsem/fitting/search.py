@@ -37,7 +37,7 @@ class SearchOptions:
     """
 
     limit: int = 500
-    tolerance: float = 1e-17
+    tolerance: float = 1e-16
     restarts: int = 6
 
 
@@ -93,7 +93,7 @@ def search(problem: Problem, plan: StartPlan, options: SearchOptions, start: Rea
         Where starting values come from.
     options : SearchOptions
     start : (K,) float, optional
-        Used first instead of the computed start.
+        Used first instead of the computed start, but for elements that are NaN.
 
     Returns
     -------
@@ -102,7 +102,9 @@ def search(problem: Problem, plan: StartPlan, options: SearchOptions, start: Rea
     """
     relations = problem.model.relations
     bounded = bool(np.isfinite(problem.model.lower).any() or np.isfinite(problem.model.upper).any())
-    first = start_values(problem.model, plan, problem.blocks) if start is None else start
+    first = start_values(problem.model, plan, problem.blocks)
+    if start is not None:
+        first = np.where(np.isnan(start), first, start)
     if relations.equalities or relations.inequalities or (relations.basis is not None and bounded):
         return _search_constrained(problem, first, options)
     runs = [_score(problem, _to_free(problem, first), options)]

@@ -171,17 +171,14 @@ def compile(model: ModelLike, like: Any = None, *, function: str = "sem", **opti
     Fitter
     """
     settings = _checked(options)
-    if isinstance(like, Sample):
-        n_groups = len(like.blocks)
-    else:
-        n_groups = len(_group_labels(like, settings)) if like is not None else 1
-    return _fitter(function, model, settings, n_groups)
+    labels = like.group_labels if isinstance(like, Sample) else _group_labels(like, settings) if like is not None else ("",)
+    return _fitter(function, model, settings, labels)
 
 
 def _run(function: str, model: ModelLike, data: Any, options: Mapping[str, Any]) -> Fit:
     settings = _checked(options)
     labels = _group_labels(data, settings)
-    fitter = _fitter(function, model, settings, len(labels))
+    fitter = _fitter(function, model, settings, labels)
     sample = _sample(fitter, data, settings, labels)
     if settings.get("engine") == "semopy":
         from trustsem.fitting.semopy_engine import fit_with_semopy
@@ -202,17 +199,17 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _fitter(function: str, model: ModelLike, settings: Mapping[str, Any], n_groups: int) -> Fitter:
+def _fitter(function: str, model: ModelLike, settings: Mapping[str, Any], labels: tuple[str, ...]) -> Fitter:
     estimator = find(settings.get("estimator", "ML"))
     choices = {name: settings[name] for name in _FIT_FIELDS if name in settings}
     options = FitOptions(estimator=estimator.name, **choices)
-    table = _table(function, model, settings, n_groups, estimator.fixed_x)
+    table = _table(function, model, settings, labels, estimator.fixed_x)
     compiled = compile_model(_bounded(table, settings.get("bounds")))
     check_counting_rule(compiled)
     return make_fitter(compiled, options, _start(settings.get("start")))
 
 
-def _table(function: str, model: ModelLike, settings: Mapping[str, Any], n_groups: int, fixed_x: bool) -> ParameterTable:
+def _table(function: str, model: ModelLike, settings: Mapping[str, Any], labels: tuple[str, ...], fixed_x: bool) -> ParameterTable:
     defaults = replace(defaults_for(function), fixed_x=fixed_x)
     if "sample_cov" in settings and "sample_mean" not in settings:
         defaults = replace(defaults, meanstructure=False)  # no means to be modelled, not even for groups
@@ -226,7 +223,8 @@ def _table(function: str, model: ModelLike, settings: Mapping[str, Any], n_group
     return build_table(
         model,
         replace(defaults, **given),
-        n_groups=n_groups,
+        n_groups=len(labels),
+        group_labels=labels if len(labels) > 1 else (),
         group_equal=_words(settings.get("group_equal", ())),
         group_partial=_words(settings.get("group_partial", ())),
     )

@@ -34,6 +34,8 @@ __all__ = [
     "standardized_solution",
 ]
 
+_ROUNDING = 1e-14  # relative to a variance
+
 
 def row_values(fit: Fit) -> Reals:
     """Return the value of every row of the parameter table, free or fixed."""
@@ -72,8 +74,11 @@ def definition_values(fit: Fit) -> tuple[Reals, Reals]:
 
 
 def _delta(slopes: Reals, vcov: Reals) -> Reals:
+    """Return the standard errors (R,) of functions with derivatives `slopes` (R, K): 0 where constraints pin a function, up to rounding."""
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.sqrt(np.einsum("rk,kl,rl->r", slopes, vcov, slopes, optimize=True)))
+        variances = np.einsum("rk,kl,rl->r", slopes, vcov, slopes, optimize=True)
+        largest = (np.abs(slopes) @ np.sqrt(np.diag(vcov))) ** 2
+        return np.asarray(np.sqrt(np.where(variances <= _ROUNDING * largest, 0.0, variances)))
 
 
 def _inference_columns(estimate: Reals, errors: Reals, ci: bool, level: float) -> dict[str, Reals]:
@@ -203,7 +208,7 @@ def rsquare(fit: Fit) -> Any:
 
     results = []
     for b, (layout, point) in enumerate(zip(fit.model.blocks, fit.implied_blocks, strict=True)):
-        endogenous = {cell.row for row, cell in zip(fit.model.table.rows, fit.model.cells, strict=True) if row.block == b + 1 and cell.kind == 0}
+        endogenous = {cell.row for row, cell in zip(fit.model.table.rows, fit.model.cells, strict=True) if row.block == b + 1 and cell.kind == 0 and cell.row != cell.column}
         with np.errstate(divide="ignore", invalid="ignore"):
             explained = 1.0 - np.diag(point.S) / np.diag(point.V)
         explained[explained > 1.0] = np.nan  # a negative residual variance explains nothing

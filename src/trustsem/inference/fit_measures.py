@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 RMSEA_LEVEL, CLOSE, NOT_CLOSE = 0.90, 0.05, 0.08
+_ROUNDING = 1e-10  # a chi-square that exceeds its degrees of freedom by no more than this does so by rounding
 
 
 class Chisq(NamedTuple):
@@ -68,7 +69,7 @@ def incremental_measures(model: Chisq, baseline: Chisq) -> dict[str, float]:
         "baseline_chisq": xb,
         "baseline_df": float(dfb),
         "baseline_pvalue": baseline.pvalue,
-        "cfi": 1.0 - excess / excess_b if excess_b > 0 else 1.0,
+        "cfi": 1.0 - excess / excess_b if excess_b > _ROUNDING else 1.0,
         "tli": tli,
         "nnfi": tli,
         "rfi": rfi if nested else math.nan,

@@ -121,12 +121,17 @@ def null_basis(problem: Problem, binding: Reals) -> Reals | None:
     """
     basis = problem.model.relations.basis
     if binding.shape[0] == 0:
-        return basis
+        return None if basis is None else _without_dust(basis)
     rows = binding if basis is None else binding @ basis
     _, singular, vt = np.linalg.svd(rows)
     rank = int(np.sum(singular > 1e-10 * max(1.0, float(singular.max(initial=0.0)))))
     inner = np.ascontiguousarray(vt[rank:].T)
-    return inner if basis is None else basis @ inner
+    return _without_dust(inner if basis is None else basis @ inner)
+
+
+def _without_dust(basis: Reals) -> Reals:
+    """Set what is zero but for rounding to zero, so that a parameter that the constraints pin gets no standard error."""
+    return np.where(np.abs(basis) < 1e-14, 0.0, basis)
 
 
 def covariance_of_estimates(information: Reals, basis: Reals | None) -> tuple[Reals | None, Reals]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import NamedTuple
 
+from trustsem.kernels.structure import PATH
 from trustsem.model.layout import Cell, cell_of
 from trustsem.model.ram import Model
 from trustsem.spec.table import Row
@@ -31,7 +32,7 @@ def candidates(model: Model) -> tuple[Candidate, ...]:
     """
     result = []
     for row, cell in zip(model.table.rows, model.cells, strict=True):
-        if not row.free:
+        if not row.free and not (cell.kind == PATH and cell.row == cell.column):
             value = 0.0 if math.isnan(row.ustart) else row.ustart
             result.append(Candidate(row, row.block - 1, cell, value))
     for b, layout in enumerate(model.blocks):

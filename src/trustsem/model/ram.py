@@ -12,7 +12,7 @@ from trustsem.errors import ModelError
 from trustsem.kernels.structure import COVARIANCE, INTERCEPT, PATH, Integers, Reals, Structure
 from trustsem.model.layout import BlockLayout, Cell, cell_of, layouts
 from trustsem.model.relations import Relations, compile_relations
-from trustsem.spec.table import ParameterTable
+from trustsem.spec.table import ParameterTable, Row
 
 __all__ = ["Model", "compile_model"]
 
@@ -107,9 +107,16 @@ def compile_model(table: ParameterTable) -> Model:
     return Model(table, blocks, structure, theta_of_row, cells, borrowed, lower, upper, start, relations)
 
 
+def _is_phantom(row: Row, cell: Cell) -> bool:
+    """Whether `row` only declares a latent variable without indicators (``f =~ 0``, kept as ``f =~ f`` fixed at 0)."""
+    return cell.kind == PATH and cell.row == cell.column and not row.free and row.ustart == 0.0
+
+
 def _refuse_duplicates(table: ParameterTable, cells: Sequence[Cell]) -> None:
     seen: dict[tuple[int, int, int, int], int] = {}
     for k, (row, cell) in enumerate(zip(table.rows, cells, strict=True)):
+        if _is_phantom(row, cell):
+            continue
         if cell.kind == PATH and cell.row == cell.column:
             raise ModelError(f"{row.lhs!r} is on both sides of {row.op!r}. A variable cannot cause or indicate itself; remove the term.")
         key = (row.block, *cell)

@@ -197,7 +197,7 @@ def _plan_order(ready: _Entries, known: Sequence[int], size: int) -> _Factors:
 def plain_start(model: Model, blocks: Sequence[BlockMoments]) -> Reals:
     """Return the cautious starting values (K,): loadings 1, half of every observed variance, nothing else.
 
-    Used where the better informed start is not admissible.
+    Used where the better informed start is not admissible; the user's starting values may be the reason, so they are left out.
     """
     theta = np.zeros(model.n_theta)
     for k, (row, cell) in enumerate(zip(model.table.rows, model.cells, strict=True)):
@@ -212,7 +212,7 @@ def plain_start(model: Model, blocks: Sequence[BlockMoments]) -> Reals:
             theta[parameter] = 0.5 * block.cov[cell.row, cell.row] if cell.row < p else 0.05
         elif cell.kind == INTERCEPT and cell.row < p and block.mean is not None:
             theta[parameter] = block.mean[cell.row]
-    return _with_user_start(model, theta)
+    return theta
 
 
 def start_values(model: Model, plan: StartPlan, blocks: Sequence[BlockMoments]) -> Reals:

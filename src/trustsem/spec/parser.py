@@ -120,8 +120,6 @@ def _formula(operator: Token, lefts: tuple[Term, ...], rights: tuple[Term, ...])
 def _header(line: list[Token], text: str) -> Header:
     kind, _, label = line[0].text.partition(":")
     kind, label = kind.strip().lower(), label.strip()
-    if len(line) > 1:
-        raise ModelSyntaxError("A header stands on a line of its own.", text, line[1].position, len(line[1].text))
     if len(label) > 1 and label[0] == label[-1] and label[0] in "\"'":
         label = label[1:-1]
     if not label:

@@ -12,9 +12,6 @@ __all__ = ["FREE", "Formula", "Free", "Header", "Modifier", "StatedRelation", "S
 class Free(NamedTuple):
     """``NA`` in a modifier: the parameter is free whatever the defaults say."""
 
-    def __repr__(self) -> str:
-        return "FREE"
-
 
 FREE: Final = Free()
 

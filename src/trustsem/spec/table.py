@@ -36,7 +36,8 @@ class Row(NamedTuple):
     exo : bool
         A moment of a fixed exogenous covariate: not free, its value is the sample's.
     label : str
-        Rows with the same non-empty label have the same value.
+        Rows with the same non-empty label have the same value. Labels ``.pN.`` are internal: they come from ``equal()`` and from
+        equality over groups, and N is the number of the first row concerned.
     lower, upper : float
         Bounds; infinite where there is none.
     """
@@ -120,7 +121,7 @@ class ParameterTable:
         Returns
         -------
         tuple of str
-            The label where there is one, else ``lhs``, ``op``, ``rhs`` together, with ``.g2`` appended in group 2 and so on
+            The label where there is one (also an internal one), else ``lhs``, ``op``, ``rhs`` together, with ``.g2`` appended in group 2 and so on
             (and ``.l2`` in level 2).
         """
         names = []

@@ -60,7 +60,6 @@ def project_theory(theory: Theory, removed: Sequence[str]) -> Theory:
 
 def _claims(theory: Theory, graph: MixedGraph, removed: Sequence[str]) -> tuple[Proposition, ...]:
     before = {(claim.cause, claim.effect): claim for claim in theory.claims}
-    title = {node.name: node.title for node in theory.nodes}
     taken = {claim.id for claim in theory.claims}
     fresh = (name for name in (f"D{i}" for i in range(1, len(taken) + len(graph.arrows) + 1)) if name not in taken)
     claims = []
@@ -69,7 +68,7 @@ def _claims(theory: Theory, graph: MixedGraph, removed: Sequence[str]) -> tuple[
         what = f"derived by dropping {', '.join(removed)}"
         if known is None:
             verb = {"+": "raises", "-": "lowers", "?": "changes"}[arrow.sign]
-            statement = f"{title[arrow.cause]} {verb} {title[arrow.effect][:1].lower()}{title[arrow.effect][1:]}, along what was dropped."
+            statement = f"{arrow.cause} {verb} {arrow.effect}, along what was dropped."
             provenance = (Provenance("I", what=what, note=f"Stands for {'; '.join(arrow.routes)}."),)
             size = float(theory.sesoi.value)
             known = Proposition(next(fresh), arrow.cause, arrow.effect, arrow.sign, statement, size, provenance, True, arrow.routes)

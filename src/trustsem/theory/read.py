@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from trustsem.errors import closest
 from trustsem.theory.columns import is_name
 from trustsem.theory.entry import Entry
 from trustsem.theory.types import (
@@ -162,7 +163,7 @@ def _only(entry: Entry, values: Mapping[str, Any]) -> None:
     allowed: Sequence[str] = ("cause", "effect", "sign", "statement", "sesoi")
     for key in values:
         if key not in allowed:
-            entry.fail("add", f"Unknown key {key!r}. Allowed are {', '.join(allowed)}.", key)
+            entry.fail("add", f"Unknown key {key!r}. Allowed are {', '.join(allowed)}.{closest(key, allowed)}", key)
 
 
 def read_statement(entry: Entry) -> Statement:

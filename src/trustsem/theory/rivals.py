@@ -14,7 +14,7 @@ from trustsem.theory.types import Preset, RivalClaim, Step, arrow_key
 if TYPE_CHECKING:
     from trustsem.theory.theory import Theory
 
-__all__ = ["apply_rival", "contend"]
+__all__ = ["apply_rival", "contend", "rival_theory"]
 
 
 def contend(theory: Theory, claim: RivalClaim) -> tuple[Theory | None, str | None, str | None]:
@@ -39,14 +39,26 @@ def contend(theory: Theory, claim: RivalClaim) -> tuple[Theory | None, str | Non
     if claim.refusal:
         return None, claim.refusal, None
     try:
-        rival = apply_rival(theory.root or theory, claim)
-        for step in theory.steps:
-            rival = _repeat(rival, step)
+        rival = rival_theory(theory, claim)
     except TheoryError as error:
         return None, f"The rival cannot be stated for this variant. {error}", None
     if _shape(rival) == _shape(theory):
         return None, "The rival says the same as this variant of the theory.", None
     return rival, None, _equivalent(theory, claim)
+
+
+def rival_theory(theory: Theory, claim: RivalClaim) -> Theory:
+    """Return the rival of the theory that a variant was made from, changed in the same way.
+
+    Raises
+    ------
+    TheoryError
+        If the rival, or a change to it, is impossible.
+    """
+    rival = apply_rival(theory.root or theory, claim)
+    for step in theory.steps:
+        rival = _repeat(rival, step)
+    return rival
 
 
 def apply_rival(theory: Theory, claim: RivalClaim) -> Theory:

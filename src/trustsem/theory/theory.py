@@ -15,7 +15,7 @@ from trustsem.theory import frames, text, variants
 from trustsem.theory.dump import dump_toml
 from trustsem.theory.forms import composite_means, with_strategies
 from trustsem.theory.presets import population_values
-from trustsem.theory.rivals import contend
+from trustsem.theory.rivals import contend, rival_theory
 from trustsem.theory.syntax import lavaan_syntax
 from trustsem.theory.types import (
     Construct,
@@ -201,10 +201,12 @@ class Theory:
         """
         chosen = variants.find_preset(self, preset)
         if chosen.rival:
-            rival = self.rival(chosen.rival)
-            if rival.theory is None:
-                raise TheoryError(f"The preset {preset!r} belongs to the rival {rival.id}, which is not available here. {rival.refusal}")
-            return rival.theory.population(preset, paths=paths, loadings=loadings)
+            claim = next(claim for claim in self.contenders if claim.id == chosen.rival)
+            try:
+                rival = rival_theory(self, claim)
+            except TheoryError as error:
+                raise TheoryError(f"The preset {preset!r} belongs to the rival {claim.id}, which is not available here. {error}") from error
+            return rival.population(preset, paths=paths, loadings=loadings)
         values = population_values(self, chosen, paths or {}, loadings or {})
         # In a population covariates have moments of their own.
         table = build_table(self.syntax(), replace(defaults_for("sem"), fixed_x=False))

@@ -59,14 +59,12 @@ def _unique(theory: Theory, entry: Locate) -> None:
     for table, key, names in lists:
         for index, name in enumerate(names):
             if name in names[:index]:
-                entry(table, index).fail(key, f"{name!r} is given twice. Give every {table} a {key} of its own.")
-    seen: list[str] = []
-    for index, node in enumerate(theory.nodes):
+                entry(table, index).fail(key, f"{name!r} is given twice. Give every {table} its own {key}.")
+    for index in range(len(theory.nodes)):
         try:
             check_columns(theory.nodes[: index + 1])
         except TheoryError as error:
             entry("construct", index).fail("indicators", str(error))
-        seen.append(node.name)
 
 
 def _references(theory: Theory, entry: Locate) -> None:

@@ -85,7 +85,8 @@ def check_acyclic(theory: Theory) -> None:
 
 def with_path(theory: Theory, cause: str, effect: str, sign: str, sesoi: float | None, statement: str, value: float | None) -> Theory:
     """See :meth:`trustsem.theory.Theory.with_path`."""
-    first, second = find_construct(theory, cause), find_construct(theory, effect)
+    find_construct(theory, cause)
+    find_construct(theory, effect)
     if any((claim.cause, claim.effect) == (cause, effect) for claim in theory.claims):
         raise TheoryError(f"{theory.id} has the path {arrow_key(cause, effect)} already. Remove it first with without_path().")
     if sign not in SIGNS:
@@ -101,7 +102,7 @@ def with_path(theory: Theory, cause: str, effect: str, sign: str, sesoi: float |
         cause=cause,
         effect=effect,
         sign=sign,
-        statement=statement or f"{first.title} {verb} {second.title[:1].lower()}{second.title[1:]}.",
+        statement=statement or f"{cause} {verb} {effect}.",
         sesoi=size,
         provenance=(Provenance("I", what="arrow", note="Added by the user."),),
     )

@@ -1,9 +1,10 @@
 # Parameter tables of R's lavaan, for comparison with trustsem.spec.build.
 #
 # Usage: Rscript make.R cases.json tables.json
-# Each case: {"id", "model", "fun", "n_groups", "options": {lavaan's option names}}; `fun` is sem, cfa, growth, lavaan, or lavaanify. No data are needed: each model is set up, not
-# fitted, on a made-up covariance matrix with the names that the model mentions. Each answer repeats the case and adds `rows` (the columns
-# of lavaan's parameter table), `ov`, `lv`, `ov.x` (per group) or, where lavaan refuses the model, `error`.
+# Each case: {"id", "model", "fun", "n_groups", "means", "options": {lavaan's option names}}; `fun` is sem, cfa, growth, lavaan, or
+# lavaanify (the table alone). Models are set up, not fitted, on a made-up covariance matrix with the names that the model mentions.
+# Each answer repeats the case and adds `rows` (the columns of lavaan's parameter table), `ov`, `lv`, `ov.x` (per group) and `coef` or,
+# where lavaan refuses the model, `error`.
 
 suppressMessages(library(lavaan))
 library(jsonlite)

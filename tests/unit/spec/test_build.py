@@ -119,6 +119,13 @@ def test_entries_of_c_are_taken_group_by_group() -> None:
     assert all(row(table, "y~z", group).free for group in (1, 2, 3))
 
 
+def test_na_in_a_start_or_bound_is_none() -> None:
+    table = build_table("y ~ start(c(NA, 2))*x + lower(NA)*x", SEM, n_groups=2)
+    assert math.isnan(row(table, "y~x").ustart)
+    assert row(table, "y~x", 2).ustart == 2.0
+    assert row(table, "y~x").lower == -math.inf
+
+
 @pytest.mark.parametrize(
     ("text", "options", "n_groups", "means"),
     [

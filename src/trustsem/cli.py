@@ -1,0 +1,300 @@
+"""The command line: a thin door. Every command reads its arguments, makes one public call and prints what it returns.
+
+Exit codes: 0 fine, 2 bad input (one clear line on standard error), 3 fitted but not converged or not admissible (the numbers are still printed).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import trustsem as ts
+from trustsem.errors import DataError, OptionError, TrustsemError, TrustsemWarning
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["app", "main"]
+
+FINE, BAD_INPUT, NOT_USABLE = 0, 2, 3
+FORMATS = ("lavaan", "mplus", "openmx", "dagitty")
+# The root of what the parser raises on wrong arguments; its module has moved between versions of typer.
+_WRONG_USAGE: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException" and issubclass(kind, Exception))
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    help="State a theory of change, simulate it, fit it, and say what the data support. Start with: trustsem demo",
+    epilog="Exit codes: 0 fine, 2 bad input, 3 fitted but not converged or not admissible.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+TheoryOption = Annotated[str, typer.Option("--theory", metavar="NAME|PATH", help="A built-in theory, or the path of a theory file (.toml).")]
+TheoryArgument = Annotated[str, typer.Argument(metavar="[NAME|PATH]", help="A built-in theory, or the path of a theory file (.toml).")]
+DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="CSV, TSV, Parquet or Stata file, one row per observation.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process if left out.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")
+    try:
+        with _warnings_as_lines():
+            code = app(args=None if arguments is None else list(arguments), prog_name="trustsem", standalone_mode=False)
+            sys.stdout.flush()
+    except _WRONG_USAGE as error:
+        return _refuse(_usage(error))
+    except TrustsemError as error:
+        return _refuse(str(error))
+    except (BrokenPipeError, SystemExit):  # the reader of a pipe (head, less) has gone; the parser exits where it notices
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+    except OSError as error:
+        return _refuse(f"{error.strerror or error}: {error.filename!r}." if error.filename else f"{error}.")
+    return code if isinstance(code, int) else FINE
+
+
+def _usage(error: Any) -> str:
+    """Return what is wrong with the arguments and where to look, from an exception of the parser."""
+    where = error.ctx.command_path if getattr(error, "ctx", None) else "trustsem"
+    return f"{str(error.format_message()).rstrip('. ')}. See `{where} --help`."
+
+
+def _refuse(line: str) -> int:
+    print(f"Error: {line}", file=sys.stderr)
+    return BAD_INPUT
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Print every warning once, as one line on standard error, instead of with file and line of our source."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", TrustsemWarning)
+        shown: set[str] = set()
+
+        def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+            line = f"Warning {message}" if isinstance(message, TrustsemWarning) else f"Warning ({category.__name__}): {message}"
+            if line not in shown:
+                shown.add(line)
+                print(line, file=sys.stderr)
+
+        warnings.showwarning = show
+        yield
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"trustsem {ts.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")] = False,
+) -> None:
+    """Print the help if there is no command."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+# Commands ------------------------------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def demo(out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("trustsem-demo")) -> int:
+    """Judge the built-in theory on shipped simulated data."""
+    _make(out)
+    print("The theory of Metz et al. (2022), fitted to trust_survey: 400 SIMULATED rows. The theory is true in them by construction.\n")
+    code = _appraised(ts.appraise("metz2022", ts.load_dataset("trust_survey")), out)
+    print("\nNext: `trustsem theory --provenance` shows what the theory rests on, `trustsem appraise DATA.csv` judges it on your data.")
+    return code
+
+
+@app.command()
+def theory(
+    name: TheoryArgument = "metz2022",
+    syntax: Annotated[bool, typer.Option("--syntax", help="Print the model instead of the theory.")] = False,
+    format: Annotated[str, typer.Option("--format", metavar="|".join(FORMATS), help="Language of the model; implies --syntax.")] = "",
+    provenance: Annotated[bool, typer.Option("--provenance", help="Print where every claim comes from.")] = False,
+) -> int:
+    """Print a theory, its model, or where its claims come from."""
+    loaded = ts.load_theory(name)
+    if provenance and (syntax or format):
+        raise OptionError("--provenance and --syntax print different things. Give one of them.")
+    if provenance:
+        _print_provenance(loaded.provenance)
+    elif syntax or format:
+        print(_written(loaded, format or "lavaan").rstrip())
+    else:
+        print(loaded)
+    return FINE
+
+
+@app.command()
+def simulate(
+    n: Annotated[int, typer.Option("--n", "-n", help="Number of rows.")],
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same data.")],
+    theory: TheoryOption = "metz2022",
+    preset: Annotated[str, typer.Option(help="Population values of the theory to use.")] = "calibrated",
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE.csv", help="File to write; standard output if left out.")] = None,
+) -> int:
+    """Simulate multivariate normal data from a theory, as CSV."""
+    frame = ts.simulate(ts.load_theory(theory), n=n, seed=seed, preset=preset)
+    text = frame.to_csv(index=False, lineterminator="\n")
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        print(f"Wrote {_write(out, text)}: {len(frame)} rows, {frame.shape[1]} columns, preset {preset!r}, seed {seed}.")
+    return FINE
+
+
+@app.command()
+def fit(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Text file with a model in lavaan syntax.")],
+    data: DataArgument,
+    estimator: Annotated[str, typer.Option(help="ML, GLS or ULS.")] = "ML",
+    group: Annotated[str | None, typer.Option(metavar="COLUMN", help="Grouping variable.")] = None,
+    missing: Annotated[str, typer.Option(help="What is done with missing values.")] = "listwise",
+    std_lv: Annotated[bool, typer.Option("--std-lv", help="Fix variances of latent variables to 1 instead of first loadings.")] = False,
+    meanstructure: Annotated[bool, typer.Option("--meanstructure", help="Model the means.")] = False,
+    standardized: Annotated[bool, typer.Option("--standardized", help="Print standardized estimates as well.")] = False,
+    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the fit as JSON.")] = None,
+    cov: Annotated[int | None, typer.Option("--cov", metavar="N", help="DATA holds the covariance matrix of N observations, not rows.")] = None,
+) -> int:
+    """Fit a model in lavaan syntax and print the summary."""
+    text, table = _read(model), ts.read_table(data)
+    moments = {"data": table} if cov is None else {"sample_cov": _square(table, data), "sample_nobs": cov}
+    means = True if meanstructure else None
+    fitted = ts.sem(text, estimator=estimator, group=group, missing=missing, std_lv=std_lv, meanstructure=means, **moments)
+    print(str(fitted.summary(fit_measures=True, standardized=standardized)).rstrip())
+    if json is not None:
+        print(f"\nWrote {_write(json, fitted.to_json())}.")
+    return _code(fitted)
+
+
+@app.command()
+def appraise(
+    data: DataArgument,
+    theory: TheoryOption = "metz2022",
+    sesoi: Annotated[float | None, typer.Option(help="Smallest effect size of interest, standardized; the theory's own if left out.")] = None,
+    alpha: Annotated[float, typer.Option(help="Level of each family of tests.")] = 0.05,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for diagram, tables, models and page.")] = None,
+) -> int:
+    """Judge every claim of a theory on your data."""
+    if out is not None:
+        _make(out)
+    return _appraised(ts.appraise(theory, ts.read_table(data), sesoi=sesoi, alpha=alpha), out)
+
+
+# What the commands share ---------------------------------------------------------------------------------------------------------------
+
+
+def _appraised(appraisal: ts.Appraisal, out: Path | None) -> int:
+    from trustsem.fitting.serialise import key_measures
+
+    print(appraisal)
+    print("\nFit of the whole model: " + "; ".join(f"{name} {value}" for name, value in key_measures(appraisal.fit)) + ".")
+    if out is not None:
+        paths = _write_folder(appraisal, out)
+        print(f"\nWrote {len(paths)} files to {out}/: {', '.join(str(path.relative_to(out)) for path in paths)}.")
+        print(f"Open {out / 'report.html'} in a browser to read all of it.")
+    return _code(appraisal.fit)
+
+
+def _code(fitted: ts.Fit) -> int:
+    return FINE if fitted.converged and fitted.admissible else NOT_USABLE
+
+
+def _make(folder: Path) -> None:
+    """Make a folder before the work starts, so that a wrong name costs nothing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(f"--out={str(folder)!r} cannot be made a folder ({error.strerror}). Give another name.") from None
+
+
+def _write_folder(appraisal: ts.Appraisal, folder: Path) -> list[Path]:
+    for name in ("diagram.png", "diagram.svg"):
+        ts.diagram(appraisal, path=folder / name)
+    return [
+        ts.report(appraisal, folder / "report.html"),
+        folder / "diagram.png",
+        folder / "diagram.svg",
+        _write(folder / "appraisal.json", appraisal.to_json()),
+        _write(folder / "model_lavaan.txt", _written(appraisal.theory, "lavaan")),
+        _write(folder / "model_mplus.txt", _written(appraisal.theory, "mplus")),
+        *ts.write_tables(appraisal, folder / "tables"),
+    ]
+
+
+def _written(theory: ts.Theory, language: str) -> str:
+    from trustsem.options import choose
+
+    writers = {"mplus": ts.to_mplus, "openmx": ts.to_openmx, "dagitty": ts.to_dagitty}
+    language = choose("format", language, FORMATS)
+    return theory.syntax() if language == "lavaan" else writers[language](theory.model())
+
+
+def _print_provenance(frame: pd.DataFrame) -> None:
+    from trustsem.display import wrap
+
+    for kind, entries in frame.groupby("kind", sort=False):
+        print(f"{str(kind).capitalize()}:")
+        for row in entries.to_dict("records"):
+            source = f" Source: {row['source']}." if row["source"] else ""
+            note = f" {row['note']}" if row["note"] else ""
+            print("\n".join(wrap(f"[{row['mark']}, {row['meaning']}] {row['id']}: {row['claim']}.{source}{note}".replace("..", "."), 110, "  ")))
+        print()
+
+
+def _read(path: Path) -> str:
+    if path.is_dir():
+        raise OptionError(f"{str(path)!r} is a folder. Give the path of a text file with a model.")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise OptionError(f"There is no file {str(path)!r}. Check the path of the model.") from None
+    except UnicodeDecodeError:
+        raise OptionError(f"{str(path)!r} is not a text file in UTF-8. The first argument is the model, the second the data.") from None
+
+
+def _square(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Return a covariance matrix whose rows are named, from a file with or without a first column of names."""
+    first = table.columns[0]
+    matrix = table if table[first].dtype.kind in "fiu" else table.set_index(first)
+    if matrix.shape[0] != matrix.shape[1]:
+        size = f"{matrix.shape[0]} rows and {matrix.shape[1]} columns"
+        raise DataError(f"{str(path)!r} has {size}, so it is not a covariance matrix. Leave --cov out if it holds observations.")
+    return matrix if matrix is not table else matrix.set_axis(table.columns, axis=0)
+
+
+def _write(path: Path, text: str) -> Path:
+    from trustsem.reporting.files import write_text
+
+    return write_text(path, text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
