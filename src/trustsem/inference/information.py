@@ -10,6 +10,9 @@ from trustsem.model.problem import ImpliedBlock, Problem, derivatives, implied
 
 __all__ = ["covariance_of_estimates", "expected_information", "null_basis", "observed_information", "weight_matrix"]
 
+_SMALLEST_PIVOT = 1e-6  # of the scaled information's Cholesky factor: below it a parameter is a combination of others to 12 digits
+_LARGE = 128
+
 
 def expected_information(problem: Problem, theta: Reals) -> Reals:
     """Return the expected information (K, K) of all observations: half the expected Hessian of the discrepancy times the number of observations.
@@ -158,12 +161,21 @@ def covariance_of_estimates(information: Reals, basis: Reals | None) -> tuple[Re
     scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     scaled = inner * np.outer(scale, scale)
     if np.all(np.isfinite(scaled)) and np.all(diagonal > 0):
-        factor, inverse = np.empty_like(scaled), np.empty_like(scaled)
-        if cholesky(scaled, factor) and float(np.min(np.diag(factor))) > 1e-6:
-            invert_definite(factor, inverse)
-            inverse *= np.outer(scale, scale)
+        factor = np.empty_like(scaled)
+        if cholesky(scaled, factor) and float(np.min(np.diag(factor))) > _SMALLEST_PIVOT:
+            inverse = _invert(scaled, factor) * np.outer(scale, scale)
             return (inverse if basis is None else basis @ inverse @ basis.T), np.zeros(size)
     return None, _weak_directions(scaled, scale, basis, size)
+
+
+def _invert(matrix: Reals, factor: Reals) -> Reals:
+    """Invert a positive definite matrix, by LAPACK where it is large enough for that to pay."""
+    if matrix.shape[0] > _LARGE:
+        inverse = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+        return 0.5 * (inverse + inverse.T)
+    inverse = np.empty_like(matrix)
+    invert_definite(factor, inverse)
+    return inverse
 
 
 def _weak_directions(scaled: Reals, scale: Reals, basis: Reals | None, size: int) -> Reals:

@@ -9,41 +9,71 @@ from trustsem.kernels.structure import Reals
 
 __all__ = ["cholesky", "invert", "invert_definite", "multiply", "multiply_transposed", "solve_cholesky", "symmetrise"]
 
+_SMALL, _PANEL = 128, 64
+
 
 @kernel
-def cholesky(matrix: Reals, lower: Reals) -> bool:
-    """Write the lower Cholesky factor of `matrix` (n, n) to `lower`; False if `matrix` is not positive definite.
+def _factor_columns(lower: Reals, diagonal: Reals, first: int, last: int) -> bool:
+    """Eliminate columns `first` to `last` of `lower` within themselves; False at a pivot that is not positive.
 
-    A pivot below 1e-14 of its diagonal element counts as not positive: rounding has then destroyed it. Columns are eliminated four at a time, so
-    that every element of the rest is loaded and stored once for four multiplications.
+    Columns are taken four at a time, so that every element of the rest is loaded and stored once for four multiplications.
     """
-    n = matrix.shape[0]
+    n = lower.shape[0]
     column = np.zeros((4, n))
-    for i in range(n):
-        for j in range(i + 1):
-            lower[i, j] = matrix[i, j]
-        for j in range(i + 1, n):
-            lower[i, j] = 0.0
-    for first in range(0, n, 4):
-        last = min(first + 4, n)
-        for k in range(first, last):
+    for start in range(first, last, 4):
+        stop = min(start + 4, last)
+        for k in range(start, stop):
             pivot = lower[k, k]
-            if not (pivot > 1e-14 * abs(matrix[k, k])) or not np.isfinite(pivot):
+            # Below this share of the original element, rounding has destroyed the pivot.
+            if not (pivot > 1e-14 * abs(diagonal[k])) or not np.isfinite(pivot):
                 return False
             root = np.sqrt(pivot)
             lower[k, k] = root
             for i in range(k + 1, n):
                 lower[i, k] /= root
-                column[k - first, i] = lower[i, k]
-            for j in range(k + 1, last):
+                column[k - start, i] = lower[i, k]
+            for j in range(k + 1, stop):
                 factor = lower[j, k]
                 for i in range(j, n):
                     lower[i, j] -= factor * lower[i, k]
-        # A last panel of fewer than four columns has nothing after it, so stale entries of `column` are never used.
-        for i in range(last, n):
-            f0, f1, f2, f3 = column[0, i], column[1, i], column[2, i], column[3, i]
-            for j in range(last, i + 1):
-                lower[i, j] -= f0 * column[0, j] + f1 * column[1, j] + f2 * column[2, j] + f3 * column[3, j]
+        # Fewer than four columns are the last of `first` to `last`; nothing within reach follows them.
+        if stop < last:
+            for i in range(stop, n):
+                f0, f1, f2, f3 = column[0, i], column[1, i], column[2, i], column[3, i]
+                for j in range(stop, min(i + 1, last)):
+                    lower[i, j] -= f0 * column[0, j] + f1 * column[1, j] + f2 * column[2, j] + f3 * column[3, j]
+    return True
+
+
+@kernel
+def cholesky(matrix: Reals, lower: Reals) -> bool:
+    """Write the lower Cholesky factor of `matrix` (n, n) to `lower`; False if `matrix` is not positive definite.
+
+    Large matrices are factored in panels, and what a panel takes off the rest is one matrix product.
+    """
+    n = matrix.shape[0]
+    diagonal = np.empty(n)
+    for i in range(n):
+        diagonal[i] = matrix[i, i]
+        for j in range(i + 1):
+            lower[i, j] = matrix[i, j]
+        for j in range(i + 1, n):
+            lower[i, j] = 0.0
+    width = n if n <= _SMALL else _PANEL
+    for first in range(0, n, width):
+        last = min(first + width, n)
+        if not _factor_columns(lower, diagonal, first, last):
+            return False
+        rest = n - last
+        if rest > 0:
+            panel, product = np.empty((rest, last - first)), np.empty((rest, rest))
+            for i in range(rest):
+                for j in range(last - first):
+                    panel[i, j] = lower[last + i, first + j]
+            multiply_transposed(panel, panel, product)
+            for i in range(rest):
+                for j in range(i + 1):
+                    lower[last + i, last + j] -= product[i, j]
     return True
 
 

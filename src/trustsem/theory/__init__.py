@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from trustsem.theory.load import load_theory, parse_theory, theories
+from trustsem.theory.marks import MARKS, Fact, Provenance, Source
 from trustsem.theory.presets import implied_loading
-from trustsem.theory.theory import Rival, Theory
-from trustsem.theory.types import MARKS, Construct, Fact, Measure, Preset, Proposition, Provenance, ResidualCovariance, RivalClaim, Source, Strategy
+from trustsem.theory.rivals import Rival
+from trustsem.theory.theory import Theory
+from trustsem.theory.types import Construct, Measure, Preset, Proposition, ResidualCovariance, RivalClaim, Strategy
 
 __all__ = [
     "MARKS",

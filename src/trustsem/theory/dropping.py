@@ -7,9 +7,10 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from trustsem.theory.marks import Provenance
 from trustsem.theory.presets import project_preset
 from trustsem.theory.projection import Absorption, Arrow, MixedGraph, Spouse, absorb, project
-from trustsem.theory.types import Preset, Proposition, Provenance, ResidualCovariance
+from trustsem.theory.types import Preset, Proposition, ResidualCovariance
 
 if TYPE_CHECKING:
     from trustsem.theory.theory import Theory
@@ -69,13 +70,13 @@ def _claims(theory: Theory, graph: MixedGraph, removed: Sequence[str]) -> tuple[
         if known is None:
             verb = {"+": "raises", "-": "lowers", "?": "changes"}[arrow.sign]
             statement = f"{arrow.cause} {verb} {arrow.effect}, along what was dropped."
-            provenance = (Provenance("I", what=what, note=f"Stands for {'; '.join(arrow.routes)}."),)
+            note = Provenance("I", what=what, note=f"Stands for {'; '.join(arrow.routes)}.")
             size = float(theory.sesoi.value)
-            known = Proposition(next(fresh), arrow.cause, arrow.effect, arrow.sign, statement, size, provenance, True, arrow.routes)
+            known = Proposition(next(fresh), arrow.cause, arrow.effect, arrow.sign, statement, size, (note,), True, arrow.routes)
         elif known.routes != arrow.routes:
             new = "; ".join(route for route in arrow.routes if route not in known.routes)
-            provenance = (*known.provenance, Provenance("I", what=what, note=f"Now also carries {new}."))
-            known = replace(known, sign=arrow.sign, routes=arrow.routes, provenance=provenance)
+            note = Provenance("I", what=what, note=f"Now also carries {new}.")
+            known = replace(known, sign=arrow.sign, routes=arrow.routes, provenance=(*known.provenance, note))
         claims.append(known)
     return tuple(claims)
 

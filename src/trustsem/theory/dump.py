@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from trustsem.errors import TheoryError
-from trustsem.theory.types import Coefficient, Fact, Provenance
+from trustsem.theory.marks import Fact, Provenance
+from trustsem.theory.types import Coefficient
 
 if TYPE_CHECKING:
     from trustsem.theory.theory import Theory
@@ -72,8 +73,10 @@ def _rivals(theory: Theory) -> list[str]:
         lines += _lines([("equivalent", r.equivalent), ("refusal", r.refusal)])
         lines += _lines([("remove", [" -> ".join(pair) for pair in r.remove]), ("uncorrelate", [" ~~ ".join(pair) for pair in r.uncorrelate])])
         if r.add:
-            added = ({"cause": c.cause, "effect": c.effect, "sign": c.sign, "statement": c.statement, "sesoi": c.sesoi} for c in r.add)
-            lines += ["add = [", *(f"  {_inline(keys.items())}," for keys in added), "]"]
+            arrows = (
+                _inline([("cause", c.cause), ("effect", c.effect), ("sign", c.sign), ("statement", c.statement), ("sesoi", c.sesoi)]) for c in r.add
+            )
+            lines += ["add = [", *(f"  {arrow}," for arrow in arrows), "]"]
     return lines
 
 

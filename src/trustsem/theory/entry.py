@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from trustsem.errors import TheoryError, closest
 from trustsem.theory.lines import Places
-from trustsem.theory.types import MARKS, Fact, Provenance
+from trustsem.theory.marks import MARKS, Fact, Provenance
 
 __all__ = ["Entry"]
 
@@ -161,10 +161,10 @@ class Entry:
         """Return a value with its mark, or None if the key is missing; a number lies between 0 and 1."""
         if key not in self.values:
             return None
-        values = self._get(key, None, dict, "a table such as { value = ..., mark = \"I\" }")
+        values = self._get(key, None, dict, 'a table such as { value = ..., mark = "I" }')
         value = values.get("value")
         if number:
             value = self.number(key, value, 0.0, 1.0)
         elif not isinstance(value, str) or not value:
-            self.fail(key, f"{value!r} is not a text. Give value = \"...\".")
+            self.fail(key, f'{value!r} is not a text. Give value = "...".')
         return Fact(value, self._provenance(key, {k: v for k, v in values.items() if k != "value"}))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from trustsem.errors import DataError, TheoryError, closest
 from trustsem.theory.columns import check_columns
+from trustsem.theory.marks import Provenance
 from trustsem.theory.presets import FALLBACK_LOADING, split_preset
-from trustsem.theory.types import Construct, Proposition, Provenance, Step, Strategy
+from trustsem.theory.types import Construct, Proposition, Step, Strategy
 from trustsem.theory.variants import recorded
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _predictors(theory: Theory, groups: Sequence[Construct]) -> Theory:
     split = {node.name: node for node in groups}
     explained = [claim.effect for claim in theory.claims if claim.effect in split]
     if explained:
-        raise TheoryError(f"{explained[0]} is explained by other constructs, so that its strategies cannot be predictors. Use strategies='composites'.")
+        raise TheoryError(f"{explained[0]} is explained by others, so that its strategies cannot be predictors. Use strategies='composites'.")
     known = {practice.indicator: practice for practice in theory.practices if practice.construct in split}
     parts = {name: tuple(_part(node, column, known.get(column)) for column in node.indicators) for name, node in split.items()}
     nodes = tuple(part for node in theory.nodes for part in parts.get(node.name, (node,)))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from trustsem.theory.types import MARKS, Fact, Provenance
+from trustsem.theory.marks import MARKS, Fact, Provenance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,9 +20,13 @@ def construct_frame(theory: Theory) -> pd.DataFrame:
     """Return columns ``name title definition tier level timing indicators variable observed loading loading_mark mark meaning``."""
     import pandas as pd
 
-    columns = ["name", "title", "definition", "tier", "level", "timing", "indicators", "variable", "observed", "loading", "loading_mark", "mark", "meaning"]
+    columns = ["name", "title", "definition", "tier", "level", "timing"]
+    columns += ["indicators", "variable", "observed", "loading", "loading_mark", "mark", "meaning"]
     rows = [
-        (n.name, n.title, n.definition, n.tier, n.level, n.timing, ", ".join(n.indicators), n.variable, n.observed, *_number(n.loading), n.mark, MARKS[n.mark])
+        (
+            *(n.name, n.title, n.definition, n.tier, n.level, n.timing),
+            *(", ".join(n.indicators), n.variable, n.observed, *_number(n.loading), n.mark, MARKS[n.mark]),
+        )
         for n in theory.nodes
     ]
     return pd.DataFrame(rows, columns=columns)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from trustsem.errors import TheoryError, closest
 from trustsem.theory.entry import Entry
 from trustsem.theory.lines import find_places
+from trustsem.theory.marks import Fact, Provenance
 from trustsem.theory.read import (
     KEYS,
     read_construct,
@@ -26,7 +27,6 @@ from trustsem.theory.read import (
     read_strategy,
 )
 from trustsem.theory.theory import Theory
-from trustsem.theory.types import Fact, Provenance
 from trustsem.theory.validate import validate
 
 __all__ = ["load_theory", "parse_theory", "theories"]

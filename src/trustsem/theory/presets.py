@@ -51,9 +51,7 @@ def implied_loading(alpha: float, items: int) -> float:
     return math.sqrt(alpha / (items - (items - 1) * alpha))
 
 
-def latent_moments(
-    names: Sequence[str], A: NDArray[np.float64], R: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def latent_moments(names: Sequence[str], A: NDArray[np.float64], R: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return error covariances and correlations of constructs from standardized paths.
 
     Parameters

@@ -8,6 +8,7 @@ from typing import Any
 from trustsem.errors import closest
 from trustsem.theory.columns import is_name
 from trustsem.theory.entry import Entry
+from trustsem.theory.marks import Source, Statement
 from trustsem.theory.types import (
     LEVELS,
     SIGNS,
@@ -19,8 +20,6 @@ from trustsem.theory.types import (
     Proposition,
     ResidualCovariance,
     RivalClaim,
-    Source,
-    Statement,
     Strategy,
 )
 
@@ -30,8 +29,10 @@ __all__ += ["read_statement", "read_strategy"]
 _STANDING = ("mark", "source", "note", "provenance")
 FACTS = ("citation", "doi", "items", "scale", "reliability", "structure", "loading", "licence")
 KEYS: Mapping[str, tuple[str, ...]] = {
-    "": ("id", "title", "summary", "citation", "doi", "licence", "sesoi", "may_claim", "may_not_claim")
-    + ("source", "construct", "strategy", "proposition", "covariance", "measure", "preset", "rival", "statement"),
+    "": (
+        *("id", "title", "summary", "citation", "doi", "licence", "sesoi", "may_claim", "may_not_claim"),
+        *("source", "construct", "strategy", "proposition", "covariance", "measure", "preset", "rival", "statement"),
+    ),
     "source": ("id", "title", "url", "doi"),
     "construct": ("name", "title", "definition", "tier", "level", "timing", "indicators", "loading", *_STANDING),
     "strategy": ("id", "title", "construct", "indicator", "activity", *_STANDING),

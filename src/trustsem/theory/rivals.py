@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trustsem.errors import TheoryError
-from trustsem.theory import forms, variants
+from trustsem.theory import forms, text, variants
 from trustsem.theory.dropping import graph_of
 from trustsem.theory.projection import MixedGraph
 from trustsem.theory.types import Preset, RivalClaim, Step, arrow_key
@@ -14,10 +14,48 @@ from trustsem.theory.types import Preset, RivalClaim, Step, arrow_key
 if TYPE_CHECKING:
     from trustsem.theory.theory import Theory
 
-__all__ = ["apply_rival", "contend", "rival_theory"]
+__all__ = ["Rival", "apply_rival", "contend", "rival_theory"]
 
 
-def contend(theory: Theory, claim: RivalClaim) -> tuple[Theory | None, str | None, str | None]:
+@dataclass(frozen=True)
+class Rival:
+    """A rival of a theory, as far as it can be stated for the same data.
+
+    Attributes
+    ----------
+    claim : RivalClaim
+        What it says.
+    theory : Theory or None
+        The rival theory; None if it is refused.
+    refusal : str or None
+        Why there is no theory.
+    covariance_equivalent : str or None
+        Why no covariances can tell the two apart; None if they can.
+    """
+
+    claim: RivalClaim
+    theory: Theory | None
+    refusal: str | None
+    covariance_equivalent: str | None
+
+    @property
+    def id(self) -> str:
+        """Id of the rival."""
+        return self.claim.id
+
+    @property
+    def title(self) -> str:
+        """Title of the rival."""
+        return self.claim.title
+
+    def __str__(self) -> str:
+        return text.rival(self.claim, self.refusal, self.covariance_equivalent)
+
+    def _repr_html_(self) -> str:
+        return text.block(str(self))
+
+
+def contend(theory: Theory, claim: RivalClaim) -> Rival:
     """Return a rival of a theory for the same data.
 
     Parameters
@@ -29,22 +67,18 @@ def contend(theory: Theory, claim: RivalClaim) -> tuple[Theory | None, str | Non
 
     Returns
     -------
-    theory : Theory or None
-        The rival; None if it is refused.
-    refusal : str or None
-        Why.
-    equivalent : str or None
-        Why covariances cannot tell the two apart; None if they can.
+    Rival
+        With a theory, or with the reason why there is none.
     """
     if claim.refusal:
-        return None, claim.refusal, None
+        return Rival(claim, None, claim.refusal, None)
     try:
         rival = rival_theory(theory, claim)
     except TheoryError as error:
-        return None, f"The rival cannot be stated for this variant. {error}", None
+        return Rival(claim, None, f"The rival cannot be stated for this variant. {error}", None)
     if _shape(rival) == _shape(theory):
-        return None, "The rival says the same as this variant of the theory.", None
-    return rival, None, _equivalent(theory, claim)
+        return Rival(claim, None, "The rival says the same as this variant of the theory.", None)
+    return Rival(claim, rival, None, _equivalent(theory, claim))
 
 
 def rival_theory(theory: Theory, claim: RivalClaim) -> Theory:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-from trustsem.theory.types import MARKS, UNVERIFIED, RivalClaim
+from trustsem.theory.marks import MARKS, UNVERIFIED
+from trustsem.theory.types import RivalClaim
 
 if TYPE_CHECKING:
     from trustsem.theory.theory import Theory

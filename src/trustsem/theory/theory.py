@@ -14,27 +14,16 @@ from trustsem.spec.table import ParameterTable
 from trustsem.theory import frames, text, variants
 from trustsem.theory.dump import dump_toml
 from trustsem.theory.forms import composite_means, with_strategies
+from trustsem.theory.marks import Fact, Source, Statement
 from trustsem.theory.presets import population_values
-from trustsem.theory.rivals import contend, rival_theory
+from trustsem.theory.rivals import Rival, contend, rival_theory
 from trustsem.theory.syntax import lavaan_syntax
-from trustsem.theory.types import (
-    Construct,
-    Fact,
-    Measure,
-    Preset,
-    Proposition,
-    ResidualCovariance,
-    RivalClaim,
-    Source,
-    Statement,
-    Step,
-    Strategy,
-)
+from trustsem.theory.types import Construct, Measure, Preset, Proposition, ResidualCovariance, RivalClaim, Step, Strategy
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Rival", "Theory"]
+__all__ = ["Theory"]
 
 
 @dataclass(frozen=True)
@@ -230,7 +219,9 @@ class Theory:
         """
         return variants.with_indicators(self, variants.column_pairs(indicators))
 
-    def with_path(self, cause: str, effect: str, *, sign: str = "+", sesoi: float | None = None, statement: str = "", value: float | None = None) -> Theory:
+    def with_path(
+        self, cause: str, effect: str, *, sign: str = "+", sesoi: float | None = None, statement: str = "", value: float | None = None
+    ) -> Theory:
         """Return the theory with one claim more.
 
         Parameters
@@ -338,7 +329,7 @@ class Theory:
 
     def rivals(self) -> tuple[Rival, ...]:
         """Return all rivals, applied to this variant."""
-        return tuple(Rival(claim, *contend(self, claim)) for claim in self.contenders)
+        return tuple(contend(self, claim) for claim in self.contenders)
 
     def rival(self, name: str) -> Rival:
         """Return one rival.
@@ -350,7 +341,7 @@ class Theory:
         """
         for claim in self.contenders:
             if claim.id == name:
-                return Rival(claim, *contend(self, claim))
+                return contend(self, claim)
         known = [claim.id for claim in self.contenders]
         raise TheoryError(f"{self.id} has no rival {name!r}. It has {', '.join(known) or 'none'}.{closest(name, known)}")
 
@@ -371,41 +362,3 @@ class Theory:
 
     def _repr_html_(self) -> str:
         return text.html(self)
-
-
-@dataclass(frozen=True)
-class Rival:
-    """A rival of a theory, as far as it can be stated for the same data.
-
-    Attributes
-    ----------
-    claim : RivalClaim
-        What it says.
-    theory : Theory or None
-        The rival theory; None if it is refused.
-    refusal : str or None
-        Why there is no theory.
-    covariance_equivalent : str or None
-        Why no covariances can tell the two apart; None if they can.
-    """
-
-    claim: RivalClaim
-    theory: Theory | None
-    refusal: str | None
-    covariance_equivalent: str | None
-
-    @property
-    def id(self) -> str:
-        """Id of the rival."""
-        return self.claim.id
-
-    @property
-    def title(self) -> str:
-        """Title of the rival."""
-        return self.claim.title
-
-    def __str__(self) -> str:
-        return text.rival(self.claim, self.refusal, self.covariance_equivalent)
-
-    def _repr_html_(self) -> str:
-        return text.block(str(self))

@@ -1,50 +1,31 @@
-"""The frozen parts of a theory: constructs, strategies, propositions, measures, presets, rivals, and where each claim comes from."""
+"""The frozen parts of a theory: constructs, strategies, propositions, measures, presets, rivals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from types import MappingProxyType
 from typing import NamedTuple
+
+from trustsem.theory.marks import Fact, Provenance, weakest
 
 __all__ = [
     "LEVELS",
-    "MARKS",
     "SIGNS",
     "TIMINGS",
-    "UNVERIFIED",
     "Coefficient",
     "Construct",
-    "Fact",
     "Measure",
     "Preset",
     "Proposition",
-    "Provenance",
     "ResidualCovariance",
     "RivalClaim",
-    "Source",
-    "Statement",
     "Step",
     "Strategy",
     "arrow_key",
-    "weakest",
 ]
 
-MARKS: Mapping[str, str] = MappingProxyType(
-    {
-        # From the strongest standing to the weakest.
-        "P": "stated by the paper",
-        "P2": "stated by the same group elsewhere",
-        "S": "stated by another source",
-        "C": "computed from a source's numbers",
-        "I": "inferred here",
-        "K": "not verified",
-    }
-)
 SIGNS = ("+", "-")
 LEVELS = ("individual", "dyad", "team", "organisation")
 TIMINGS = ("wave", "once")
-UNVERIFIED = "[not verified]"
 
 
 def arrow_key(cause: str, effect: str) -> str:
@@ -73,82 +54,6 @@ class Step(NamedTuple):
 
     kind: str
     arguments: tuple[object, ...] = ()
-
-
-@dataclass(frozen=True)
-class Source:
-    """Something that was read, and where it is.
-
-    Attributes
-    ----------
-    id : str
-        How provenance entries refer to it.
-    title, url, doi : str
-        Description and place; empty where there is none.
-    """
-
-    id: str
-    title: str
-    url: str = ""
-    doi: str = ""
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where a claim, or part of one, comes from.
-
-    Attributes
-    ----------
-    mark : str
-        A key of :data:`MARKS`.
-    what : str
-        The part of the claim that this is about; empty for the whole.
-    sources : tuple of str
-        Ids of sources.
-    note : str
-        What a reader should know about it.
-    """
-
-    mark: str
-    what: str = ""
-    sources: tuple[str, ...] = ()
-    note: str = ""
-
-    @property
-    def meaning(self) -> str:
-        """The mark in words."""
-        return MARKS[self.mark]
-
-
-def weakest(entries: Iterable[Provenance]) -> str:
-    """Return the weakest mark of several parts: a claim stands no firmer than its weakest part."""
-    order = tuple(MARKS)
-    return max((entry.mark for entry in entries), key=order.index, default="I")
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A value and where it comes from.
-
-    Attributes
-    ----------
-    value : str or float
-        The value.
-    provenance : Provenance
-        Its standing.
-    """
-
-    value: str | float
-    provenance: Provenance
-
-    @property
-    def mark(self) -> str:
-        """The mark of the value."""
-        return self.provenance.mark
-
-    def __str__(self) -> str:
-        # An unverified value is never shown without saying so.
-        return f"{self.value} {UNVERIFIED}" if self.mark == "K" else str(self.value)
 
 
 @dataclass(frozen=True)
@@ -344,6 +249,11 @@ class Measure:
     provenance: tuple[Provenance, ...] = ()
 
     @property
+    def mark(self) -> str:
+        """The weakest mark of its provenance (why it is listed; each fact has its own)."""
+        return weakest(self.provenance)
+
+    @property
     def facts(self) -> tuple[tuple[str, Fact], ...]:
         """The facts that are known, with their names."""
         pairs = ((field.name, getattr(self, field.name)) for field in fields(self))
@@ -425,28 +335,6 @@ class RivalClaim:
     difference: str
     equivalent: str
     refusal: str
-    provenance: tuple[Provenance, ...]
-
-    @property
-    def mark(self) -> str:
-        """The weakest mark of its provenance."""
-        return weakest(self.provenance)
-
-
-@dataclass(frozen=True)
-class Statement:
-    """Something a theory says, or leaves open, that is not an arrow.
-
-    Attributes
-    ----------
-    about, text : str
-        Subject and statement.
-    provenance : tuple of Provenance
-        Where it comes from.
-    """
-
-    about: str
-    text: str
     provenance: tuple[Provenance, ...]
 
     @property

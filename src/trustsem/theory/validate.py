@@ -122,7 +122,7 @@ def _covariances(theory: Theory, entry: Locate) -> None:
         if covariance.pair in seen:
             entry("covariance", index).fail("left", f"{covariance.left} ~~ {covariance.right} is given twice. Keep one of the two.")
         if not covariance.pair & effects:
-            entry("covariance", index).fail("left", f"Nothing explains {covariance.left} and {covariance.right}: they covary anyway. Remove the entry.")
+            entry("covariance", index).fail("left", f"Nothing explains {covariance.left} and {covariance.right}: they covary anyway. Remove this.")
         seen.append(covariance.pair)
 
 
@@ -143,7 +143,8 @@ def _presets(theory: Theory, entry: Locate) -> None:
     for index, preset in enumerate(theory.presets):
         here = entry("preset", index)
         if preset.rival and preset.rival not in rivals:
-            here.fail("rival", f"{preset.rival!r} is no rival that can be fitted. There are {', '.join(rivals) or 'none'}.{closest(preset.rival, rivals)}")
+            hint = closest(preset.rival, rivals)
+            here.fail("rival", f"{preset.rival!r} is no rival that can be fitted. There are {', '.join(rivals) or 'none'}.{hint}")
         target = apply_rival(theory, rivals[preset.rival]) if preset.rival else theory
         _preset(target, preset, here)
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from trustsem.errors import TheoryError, closest
 from trustsem.theory.columns import check_columns
 from trustsem.theory.dropping import project_theory
+from trustsem.theory.marks import Provenance
 from trustsem.theory.projection import topological
-from trustsem.theory.types import SIGNS, Coefficient, Construct, Preset, Proposition, Provenance, Step, arrow_key
+from trustsem.theory.types import SIGNS, Coefficient, Construct, Preset, Proposition, Step, arrow_key
 
 if TYPE_CHECKING:
     from trustsem.theory.theory import Theory
@@ -79,7 +80,8 @@ def check_acyclic(theory: Theory) -> None:
     if len(order) < len(names):
         circle = ", ".join(name for name in names if name not in order)
         raise TheoryError(
-            f"The claims form a cycle among (or before) {circle}. Remove one of the arrows; feedback takes several waves, with a construct for each wave."
+            f"The claims form a cycle among (or before) {circle}. "
+            "Remove one of the arrows; feedback takes several waves, with a construct for each wave."
         )
 
 

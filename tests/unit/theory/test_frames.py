@@ -6,13 +6,13 @@ import sys
 import pytest
 
 from trustsem.theory import MARKS
-from trustsem.theory.types import UNVERIFIED, Fact, Provenance, weakest
+from trustsem.theory.marks import UNVERIFIED, Fact, Provenance, weakest
 
 TRAP = ("26334895241234567", "Becker-Haimes", "Louison")
 
 
 def test_every_claim_has_a_mark(metz):
-    for group in (metz.nodes, metz.practices, metz.claims, metz.covariances, metz.instruments, metz.presets, metz.contenders, metz.statements):
+    for group in _groups(metz):
         assert group
         for part in group:
             assert part.provenance
@@ -24,8 +24,7 @@ def test_every_claim_has_a_mark(metz):
 
 def test_the_provenance_table_holds_every_part_of_every_claim(metz):
     table = metz.provenance
-    parts = sum(len(part.provenance) for group in (metz.nodes, metz.practices, metz.claims, metz.covariances, metz.instruments) for part in group)
-    parts += sum(len(part.provenance) for group in (metz.presets, metz.contenders, metz.statements) for part in group)
+    parts = sum(len(part.provenance) for group in _groups(metz) for part in group)
     facts = 1 + sum(node.loading is not None for node in metz.nodes) + sum(len(measure.facts) for measure in metz.instruments)
     assert len(table) == parts + facts
     assert set(table["kind"]) == {"construct", "strategy", "proposition", "covariance", "measure", "preset", "rival", "statement", "theory"}
@@ -74,8 +73,13 @@ def test_sources_are_used_and_the_untraceable_one_is_not_there(metz):
     assert not any(word in text for word in TRAP)
 
 
+def _groups(theory):
+    first = (theory.nodes, theory.practices, theory.claims, theory.covariances)
+    return (*first, theory.instruments, theory.presets, theory.contenders, theory.statements)
+
+
 def _provenance(theory):
-    for group in (theory.nodes, theory.practices, theory.claims, theory.covariances, theory.instruments, theory.presets, theory.contenders, theory.statements):
+    for group in _groups(theory):
         for part in group:
             yield from part.provenance
     yield from (node.loading.provenance for node in theory.nodes)
@@ -131,8 +135,9 @@ def test_html_is_escaped(own_text):
 
 def test_importing_the_theory_leaves_pandas_and_matplotlib_alone():
     # The public page may import more; the folder itself does not.
-    code = "import sys, types; m = types.ModuleType('trustsem'); import importlib.util as u; m.__path__ = list(u.find_spec('trustsem').submodule_search_locations)"
-    code += "; sys.modules['trustsem'] = m; import trustsem.theory; print('pandas' in sys.modules, 'matplotlib' in sys.modules)"
+    code = "import sys, types; m = types.ModuleType('trustsem'); import importlib.util as u; "
+    code += "m.__path__ = list(u.find_spec('trustsem').submodule_search_locations); sys.modules['trustsem'] = m; "
+    code += "import trustsem.theory; print('pandas' in sys.modules, 'matplotlib' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.split() == ["False", "False"]
 
@@ -146,3 +151,14 @@ def test_the_docs_page_lists_what_may_and_may_not_be_claimed(metz, heading):
     section = page.split(f"## {heading}")[1].split("## ")[0]
     for claim in metz.may_claim if heading == "What may be claimed" else metz.may_not_claim:
         assert claim in section
+
+
+def test_the_theory_in_the_docs_can_be_read():
+    from pathlib import Path
+
+    from trustsem.theory import parse_theory
+
+    page = (Path(__file__).parents[3] / "docs" / "theory.md").read_text(encoding="utf-8")
+    theory = parse_theory(page.split("```toml\n")[1].split("```")[0])
+    assert [claim.sesoi for claim in theory.claims] == [0.15, 0.2]
+    assert theory.population("plain").cov.shape == (7, 7)

@@ -25,7 +25,8 @@ def test_own_theory_from_a_file(tmp_path, own, own_text):
     assert [claim.sesoi for claim in own.claims] == [0.1, 0.2]
     assert [claim.mark for claim in own.claims] == ["S", "K"]
     assert own.syntax() == (
-        "# Measurement\nWater =~ w1 + w2 + w3\nGrowth =~ g1 + g2\n# Claims\nGrowth ~ Water\nHarvest ~ Growth\n# Residual covariances\nWater ~~ Harvest\n"
+        "# Measurement\nWater =~ w1 + w2 + w3\nGrowth =~ g1 + g2\n"
+        "# Claims\nGrowth ~ Water\nHarvest ~ Growth\n# Residual covariances\nWater ~~ Harvest\n"
     )
 
 
@@ -40,7 +41,8 @@ def test_written_theories_read_back_as_themselves(name, request):
 
 
 def test_texts_with_quotes_and_line_breaks_survive_writing(own_text):
-    text = own_text.replace("A theory of gardens", 'A \\"theory\\" of \\\\ gardens \\u007F').replace('"Soil does not matter."', '"""Soil\ndoes [not] matter."""')
+    text = own_text.replace("A theory of gardens", 'A \\"theory\\" of \\\\ gardens \\u007F')
+    text = text.replace('"Soil does not matter."', '"""Soil\ndoes [not] matter."""')
     theory = parse_theory(text)
     assert theory.title == 'A "theory" of \\ gardens \x7f'
     assert theory.statements[0].text == "Soil does [not] matter."
@@ -61,7 +63,7 @@ def test_theories_are_values(metz, own):
 
 
 def test_unknown_theories_and_files_are_refused(tmp_path):
-    with pytest.raises(TheoryError, match="There is no theory 'metz2002'. Built in are metz2022.*Did you mean 'metz2022'"):
+    with pytest.raises(TheoryError, match=r"There is no theory 'metz2002'. Built in are metz2022.*Did you mean 'metz2022'"):
         load_theory("metz2002")
     with pytest.raises(TheoryError, match="cannot be read"):
         load_theory(tmp_path / "nothing.toml")
@@ -80,7 +82,7 @@ def test_a_file_that_is_not_toml_names_the_line():
 
 # (old text, new text, text on the line that the message must name, words of the message)
 BROKEN = [
-    ('title = "A theory of gardens"', 'title = "T"\ntitel = "U"', "titel =", "titel: Unknown key 'titel'. Allowed are id, title.*Did you mean 'title'"),
+    ('title = "A theory of gardens"', 'title = "T"\ntitel = "U"', "titel =", "titel: Unknown key 'titel'.*Did you mean 'title'"),
     ('id = "garden"\n', "", "title =", "id: The key 'id' is missing. Give a text"),
     ('id = "garden"', 'id = " "', 'id = " "', "The key 'id' is empty"),
     ('id = "garden"', "id = 7", "id = 7", "id: 7 is not a text"),
@@ -112,8 +114,8 @@ BROKEN = [
     ('there is an effect", source = "book"', 'there is an effect"', "there is an effect", "The mark 'S' .* needs a source"),
     ('there is an effect", source = "book"', 'there is an effect", source = "bok"', "bok", "Unknown source 'bok'.*Did you mean 'book'"),
     ('there is an effect", source = "book"', 'there is an effect", source = 3', None, "3 is not a text"),
-    ('{ mark = "K", what', '{ what', "provenance", "The key 'mark' is missing"),
-    ('sesoi = 0.2', 'sesoi = 0.2\nmark = "I"', None, "Both 'mark' and 'provenance' are given"),
+    ('{ mark = "K", what', "{ what", "provenance", "The key 'mark' is missing"),
+    ("sesoi = 0.2", 'sesoi = 0.2\nmark = "I"', None, "Both 'mark' and 'provenance' are given"),
     ('text = "Soil does not matter."\nmark = "I"', 'text = "Soil does not matter."\nprovenance = []', "provenance = []", "The list is empty"),
     ('text = "Soil does not matter."\nmark = "I"', 'text = "Soil does not matter."\nprovenance = [1]', "provenance = [1]", "1 is not a table"),
     ('text = "Soil does not matter."\nmark = "I"', 'text = "Soil does not matter."', "[[statement]]", "The key 'mark' is missing"),
@@ -124,7 +126,7 @@ BROKEN = [
     ('"Water -> Growth" = 0.5', '"Water -> Harvest" = 0.5', "Water -> Harvest", "'Water -> Harvest' is not in the theory"),
     ('"Water -> Growth" = 0.5\n', "", "[preset.paths]", "Water -> Growth has no value"),
     ('"Water -> Growth" = 0.5', '"Water to Growth" = 0.5', "Water to Growth", "'Water to Growth' is not a pair. Write it as 'A -> B'"),
-    ('"Water -> Growth" = 0.5', '"Water -> Growth" = 1.5', '= 1.5', "1.5 is out of range"),
+    ('"Water -> Growth" = 0.5', '"Water -> Growth" = 1.5', "= 1.5", "1.5 is out of range"),
     ('"Growth -> Harvest" = -0.4', '"Growth -> Harvest" = "x"', '= "x"', "'x' is not a number"),
     ('"Water ~~ Harvest" = 0.1', '"Water ~~ Growth" = 0.1', '"Water ~~ Growth"', "'Water ~~ Growth' is not in the theory. Allowed are"),
     ("[preset.residuals]\n", "[preset.correlations]\n", '"Water ~~ Harvest"', "is not in the theory. Allowed are none"),
@@ -165,7 +167,7 @@ def test_a_message_about_the_second_table_of_a_name_points_into_it(own_text):
 def test_cycles_and_doubled_covariances_are_refused(own_text):
     more = '\n[[proposition]]\nid = "C"\ncause = "Harvest"\neffect = "Water"\nsign = "+"\nstatement = "Round."\nmark = "I"\n'
     line = len(own_text.split("\n")) + 4
-    with pytest.raises(TheoryError, match=rf"line {line}, \[proposition\] effect: The claims form a cycle among \(or before\) Water, Growth, Harvest"):
+    with pytest.raises(TheoryError, match=rf"line {line}, \[proposition\] effect: .* cycle among \(or before\) Water, Growth, Harvest"):
         parse_theory(own_text + more)
     again = '\n[[covariance]]\nleft = "Harvest"\nright = "Water"\nmark = "I"\n'
     with pytest.raises(TheoryError, match="Harvest ~~ Water is given twice"):
@@ -191,5 +193,5 @@ def test_a_theory_needs_constructs_and_a_rival_a_change(own_text):
     text = re.sub(r"(?m)^(add|uncorrelate) = .*\n", "", own_text)
     with pytest.raises(TheoryError, match="The rival changes nothing"):
         parse_theory(text)
-    with pytest.raises(TheoryError, match="'construct' is not|is not a list of tables"):
+    with pytest.raises(TheoryError, match="construct: 'z' is not a list of tables"):
         parse_theory('id = "x"\ntitle = "y"\nconstruct = "z"')

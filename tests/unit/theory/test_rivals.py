@@ -95,8 +95,7 @@ def test_equivalence_follows_the_variant(metz, change, equivalent):
 def test_equivalence_is_what_fitting_shows(metz, name, change, free):
     theory = change(metz)
     rival = theory.rival(name).theory
-    given = {claim.path: 0.3 for claim in theory.rival(name).claim.add}
-    population = rival.population("calibrated", paths=given)
+    population = rival.population("com-b serial") if name == "R4" else rival.population("calibrated", paths={"Commitment -> Resilience": 0.3})
     cov = pd.DataFrame(population.cov, index=population.names, columns=population.names)
     fit = ts.sem(theory.syntax(), sample_cov=cov, sample_nobs=500)
     assert fit.converged
