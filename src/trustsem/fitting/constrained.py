@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from trustsem.kernels.structure import Reals
+from trustsem.kernels.structure import Integers, Reals
 from trustsem.model.problem import Problem, derivatives, value
 from trustsem.model.relations import Difference
 
@@ -30,29 +30,33 @@ class Solution:
 
 @dataclass(frozen=True, eq=False)
 class _Constraints:
-    """All constraints of a problem as two vector functions: ``equal(theta) = 0`` and ``greater(theta) >= 0``."""
+    """All constraints of a problem as two vector functions: ``equal(theta) = 0`` and ``greater(theta) >= 0``.
+
+    Both are multiplied by `units`, one number each, that make their values comparable whatever the units of the parameters.
+    """
 
     equalities: tuple[Difference, ...]
-    n_linear: int
     inequalities: tuple[Difference, ...]
     lower: Reals
     upper: Reals
+    units: tuple[Reals, Reals]
 
     def equal(self, theta: Reals) -> Reals:
-        return np.array([difference.value(theta) for difference in self.equalities])
+        return self.units[0] * np.array([difference.value(theta) for difference in self.equalities])
 
     def equal_jacobian(self, theta: Reals) -> Reals:
-        return np.array([difference.gradient(theta) for difference in self.equalities]).reshape(len(self.equalities), theta.size)
+        slopes = np.array([difference.gradient(theta) for difference in self.equalities])
+        return self.units[0][:, None] * slopes.reshape(len(self.equalities), theta.size)
 
     def greater(self, theta: Reals) -> Reals:
         low, high = np.isfinite(self.lower), np.isfinite(self.upper)
         values = [difference.value(theta) for difference in self.inequalities]
-        return np.concatenate([values, (theta - self.lower)[low], (self.upper - theta)[high]])
+        return np.asarray(self.units[1] * np.concatenate([values, (theta - self.lower)[low], (self.upper - theta)[high]]))
 
     def greater_jacobian(self, theta: Reals) -> Reals:
         identity = np.eye(theta.size)
         slopes = np.array([difference.gradient(theta) for difference in self.inequalities]).reshape(len(self.inequalities), theta.size)
-        return np.vstack([slopes, identity[np.isfinite(self.lower)], -identity[np.isfinite(self.upper)]])
+        return np.asarray(self.units[1][:, None] * np.vstack([slopes, identity[np.isfinite(self.lower)], -identity[np.isfinite(self.upper)]]))
 
 
 def solve_constrained(problem: Problem, start: Reals, limit: int, tolerance: float) -> Solution:
@@ -68,28 +72,45 @@ def solve_constrained(problem: Problem, start: Reals, limit: int, tolerance: flo
     tolerance : float
         Largest decrement ``d' H d`` of the final Newton steps.
     """
+    relations = problem.model.relations
+    constraints = _constraints(problem, start)
+    theta, iterations = _active_set(problem, constraints, start, limit)
+    theta, active, decrement, more = _polish(problem, constraints, theta, limit, tolerance)
+    feasible = bool(np.all(np.abs(constraints.equal(theta)) < 1e-7) and np.all(constraints.greater(theta) > -1e-7))
+    # Linear equalities are accounted for by their basis, and bounds do not count: what remains are nonlinear equalities and active inequalities.
+    rows = constraints.greater_jacobian(theta)[active[active < len(relations.inequalities)]]
+    binding = np.nan_to_num(np.vstack([constraints.equal_jacobian(theta)[len(relations.linear) :], rows]), posinf=0.0, neginf=0.0)
+    converged = feasible and decrement <= 1e-10
+    return Solution(theta, value(problem, theta), converged, iterations + more, decrement, binding, len(relations.equalities))
+
+
+def _constraints(problem: Problem, start: Reals) -> _Constraints:
+    """Return the constraints in units of the search: a change by 1 is a step of length 1 in the metric of the Hessian's diagonal at `start`."""
     model = problem.model
     relations = model.relations
-    constraints = _Constraints(
-        relations.linear + relations.equalities, len(relations.linear), relations.inequalities, model.lower, model.upper
-    )
-    theta, iterations = _active_set(problem, constraints, start, limit)
-    theta, binding, decrement, more = _polish(problem, constraints, theta, limit, tolerance)
-    feasible = bool(np.all(np.abs(constraints.equal(theta)) < 1e-7) and np.all(constraints.greater(theta) > -1e-7))
-    n_equalities, n_inequalities = len(constraints.equalities), len(constraints.inequalities)
-    # Linear equalities are accounted for by their basis, and bounds do not count: what remains are nonlinear equalities and active inequalities.
-    binding, active = binding[constraints.n_linear :], binding.shape[0] - n_equalities
-    kept = n_equalities - constraints.n_linear + int(np.sum(constraints.greater(theta)[:n_inequalities] < _ACTIVE)) if active else binding.shape[0]
-    converged = feasible and decrement <= 1e-10
-    return Solution(theta, value(problem, theta), converged, iterations + more, decrement, binding[:kept], n_equalities - constraints.n_linear)
+    equalities = relations.linear + relations.equalities
+    plain = (np.ones(len(equalities)), np.ones(len(relations.inequalities) + int(np.sum(np.isfinite(model.lower)) + np.sum(np.isfinite(model.upper)))))
+    constraints = _Constraints(equalities, relations.inequalities, model.lower, model.upper, plain)
+    scale = _metric(derivatives(problem, start)[2])
+
+    def units(slopes: Reals) -> Reals:
+        with np.errstate(all="ignore"):
+            length = np.linalg.norm(slopes * scale, axis=1)
+        return 1.0 / np.where(np.isfinite(length) & (length > 0.0), length, 1.0)
+
+    return replace(constraints, units=(units(constraints.equal_jacobian(start)), units(constraints.greater_jacobian(start))))
+
+
+def _metric(hessian: Reals) -> Reals:
+    """Return the size (K,) of each parameter that the Hessian's diagonal suggests."""
+    diagonal = np.diag(hessian)
+    return np.asarray(1.0 / np.sqrt(np.maximum(diagonal, max(1e-30 * float(diagonal.max()), 1e-300))))
 
 
 def _active_set(problem: Problem, constraints: _Constraints, start: Reals, limit: int) -> tuple[Reals, int]:
     from scipy.optimize import minimize
 
-    _, _, hessian = derivatives(problem, start)
-    diagonal = np.diag(hessian)
-    scale = 1.0 / np.sqrt(np.maximum(diagonal, 1e-12 * max(float(diagonal.max()), 1e-300)))
+    scale = _metric(derivatives(problem, start)[2])
 
     def objective(z: Reals) -> tuple[float, Reals]:
         height, gradient, _ = derivatives(problem, z * scale)
@@ -109,24 +130,26 @@ def _active_set(problem: Problem, constraints: _Constraints, start: Reals, limit
     return (theta if np.isfinite(value(problem, theta)) else start), int(found.nit)
 
 
-def _polish(problem: Problem, constraints: _Constraints, theta: Reals, limit: int, tolerance: float) -> tuple[Reals, Reals, float, int]:
-    """Newton steps on the active set; returns theta, the binding rows, the decrement and the number of steps."""
+def _polish(problem: Problem, constraints: _Constraints, theta: Reals, limit: int, tolerance: float) -> tuple[Reals, Integers, float, int]:
+    """Newton steps on the active set; returns theta, the places of the active inequalities and bounds, the decrement and the number of steps."""
     n_equal = len(constraints.equalities)
     active = np.flatnonzero(constraints.greater(theta) < _ACTIVE)
     decrement, best = np.inf, (theta, np.inf)
-    binding = np.empty((0, theta.size))
     for iteration in range(1, limit + 1):
         _, gradient, hessian = derivatives(problem, theta)
         binding = np.vstack([constraints.equal_jacobian(theta), constraints.greater_jacobian(theta)[active]])
         gap = np.concatenate([constraints.equal(theta), constraints.greater(theta)[active]])
-        step, multipliers = _kkt_step(gradient, hessian, binding, gap)
-        wrong = np.flatnonzero(multipliers[n_equal:] < -1e-9 * max(1.0, float(np.abs(gradient).max())))
+        if not (np.isfinite(binding).all() and np.isfinite(gap).all()):
+            return theta, active, np.inf, iteration  # a constraint is not defined here
+        scale = _metric(hessian)
+        step, multipliers = _kkt_step(gradient, hessian, binding, gap, scale)
+        wrong = np.flatnonzero(multipliers[n_equal:] < -1e-9 * float(np.abs(gradient * scale).max()))
         if wrong.size:
             active = np.delete(active, wrong)
             continue
         decrement = float(step @ hessian @ step)
         if decrement <= tolerance or (iteration > 20 and decrement < 1e-14 and decrement > 0.5 * best[1]):
-            return (theta if decrement <= best[1] else best[0]), binding, min(decrement, best[1]), iteration
+            return (theta if decrement <= best[1] else best[0]), active, min(decrement, best[1]), iteration
         if decrement < best[1]:
             best = (theta, decrement)
         length = 1.0
@@ -136,13 +159,12 @@ def _polish(problem: Problem, constraints: _Constraints, theta: Reals, limit: in
         entering = np.flatnonzero(constraints.greater(theta) < -_ACTIVE)
         if np.setdiff1d(entering, active).size:
             active = np.union1d(active, entering)
-    return best[0], binding, best[1], limit
+    return best[0], active, best[1], limit
 
 
-def _kkt_step(gradient: Reals, hessian: Reals, binding: Reals, gap: Reals) -> tuple[Reals, Reals]:
+def _kkt_step(gradient: Reals, hessian: Reals, binding: Reals, gap: Reals, scale: Reals) -> tuple[Reals, Reals]:
     """Return the step that solves the quadratic model on the linearised constraints, and the multipliers."""
     k, a = gradient.size, gap.size
-    scale = 1.0 / np.sqrt(np.maximum(np.diag(hessian), 1e-300))
     system = np.zeros((k + a, k + a))
     system[:k, :k] = hessian * np.outer(scale, scale)
     system[:k, k:] = (binding * scale).T

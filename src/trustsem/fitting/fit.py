@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -248,10 +248,8 @@ class Fit:
         import pandas as pd
 
         found = self._fit_measures
-        if names is None:
-            wanted = list(found)
-        else:
-            wanted = [name.replace(".", "_") for name in ([names] if isinstance(names, str) else names)]
+        given = list(found) if names is None else [names] if isinstance(names, str) or not isinstance(names, Iterable) else names
+        wanted = [str(name).replace(".", "_") for name in given]
         for name in wanted:
             if name not in found:
                 raise OptionError(f"There is no fit measure {name!r} for estimator {self.options.estimator}.{closest(name, found)}")

@@ -129,6 +129,8 @@ def _named_start(model: Model, start: Mapping[str, float]) -> Reals:
 def _sample_from_array(data: np.ndarray, names: tuple[str, ...]) -> Sample:
     if data.ndim != 2 or data.shape[1] != len(names):
         raise DataError(f"data has shape {data.shape}, but the model's observed variables are {len(names)} columns: {', '.join(names)}.")
+    if data.dtype.kind not in "biuf":
+        raise DataError(f"data is an array of {data.dtype}, not of numbers. Convert it, as by `data.astype(float)`.")
     return sample_from_rows(data, names)
 
 

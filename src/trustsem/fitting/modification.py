@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trustsem.errors import OptionError
 from trustsem.inference.modification import score_tests
 from trustsem.inference.standardized import scale_factor
 from trustsem.model.candidates import candidates
@@ -22,6 +23,8 @@ def modification_indices(fit: Fit, *, sort: bool, minimum: float) -> pd.DataFram
     """See :meth:`Fit.modindices`."""
     import pandas as pd
 
+    if not isinstance(minimum, int | float | np.number):
+        raise OptionError(f"minimum={minimum!r} is not a modification index. Give a number, such as 3.84.")
     offered = candidates(fit.model)
     blocks = fit.implied_blocks
     values = np.array([(blocks[c.block].A, blocks[c.block].S, blocks[c.block].m)[c.cell.kind].flat[_flat(c.cell, blocks[c.block].A.shape[0])] for c in offered])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -100,6 +100,11 @@ def search(problem: Problem, plan: StartPlan, options: SearchOptions, start: Rea
     Estimate
         Not converging is a result with a reason, not an error.
     """
+    unit = _unit(problem)
+    if unit != 1.0:
+        moments = problem.moments._replace(share=problem.moments.share / unit)
+        found = search(replace(problem, moments=moments), plan, options, start)
+        return replace(found, discrepancy=found.discrepancy * unit, decrement=found.decrement * unit)
     relations = problem.model.relations
     bounded = bool(np.isfinite(problem.model.lower).any() or np.isfinite(problem.model.upper).any())
     first = start_values(problem.model, plan, problem.blocks)
@@ -118,6 +123,16 @@ def search(problem: Problem, plan: StartPlan, options: SearchOptions, start: Rea
             break
         runs.append(_score(problem, _perturbed(problem, runs, rng), options))
     return _conclude(problem, runs)
+
+
+def _unit(problem: Problem) -> float:
+    """Return the size of the discrepancy, so that tolerances do not depend on the units of the variables: 1 where it is scale-free."""
+    moments = problem.moments
+    if moments.discrepancy != 2:
+        return 1.0
+    sizes = [float(np.sum(np.tril(block.cov) ** 2)) for block in problem.blocks]
+    unit = float(moments.share @ np.array(sizes))
+    return 1.0 if abs(unit - 1.0) < 1e-9 else unit
 
 
 def _best(runs: list[_Run]) -> _Run:

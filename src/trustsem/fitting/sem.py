@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
 
 from trustsem.data.columns import open_table
 from trustsem.data.frames import sample_from_frame
@@ -36,6 +38,7 @@ class HasModel(Protocol):
 ModelLike = str | ParameterTable | HasModel
 
 _DEFAULT_FIELDS = tuple(field.name for field in fields(Defaults))
+_FLAGS = (*_DEFAULT_FIELDS, "sample_cov_rescale")
 _FIT_FIELDS = ("likelihood", "information", "se", "test", "missing", "engine")
 _DATA_FIELDS = ("group", "group_label", "sample_cov", "sample_mean", "sample_nobs", "sample_cov_rescale")
 _TABLE_FIELDS = ("group_equal", "group_partial", "constraints")
@@ -196,7 +199,23 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
         if name not in _KNOWN:
             raise OptionError(f"Unknown option {name}=.{closest(name, _KNOWN)} See `help(trustsem.sem)` for all of them.")
     refuse_later(options)
+    _check_types(options)
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _check_types(options: Mapping[str, Any]) -> None:
+    """Refuse values that Python would take for true, and names that are not text."""
+    for name in _FLAGS:
+        value = options.get(name)
+        if not (value is None or isinstance(value, bool | np.bool_)):
+            raise OptionError(f"{name}={value!r} is not a yes or no. Give True or False, or leave {name}= out.")
+    group = options.get("group")
+    if not (group is None or isinstance(group, str)):
+        raise OptionError(f"group={group!r} is not the name of a column. Give one name as text.")
+    for name in ("group_equal", "group_partial"):
+        words = options.get(name, ())
+        if not (words is None or isinstance(words, str) or (isinstance(words, Iterable) and all(isinstance(word, str) for word in words))):
+            raise OptionError(f"{name}={words!r} is not a list of names. Give texts, such as {name}=['loadings'].")
 
 
 def _fitter(function: str, model: ModelLike, settings: Mapping[str, Any], labels: tuple[str, ...]) -> Fitter:
@@ -272,6 +291,9 @@ def _sample(fitter: Fitter, data: Any, settings: Mapping[str, Any], labels: tupl
     if (data is None) == ("sample_cov" not in settings):
         raise DataError("Give either data= or sample_cov= (with sample_nobs=), not both and not neither.")
     if data is not None:
+        for name in ("sample_mean", "sample_nobs"):
+            if name in settings:
+                raise DataError(f"{name}= belongs to sample_cov=; with data= the rows say it. Leave {name}= out.")
         return sample_from_frame(
             data, fitter.observed, group=settings.get("group"), missing=fitter.options.missing, group_label=settings.get("group_label")
         )

@@ -1,7 +1,8 @@
 """Point estimates from semopy, so that its users can compare; everything else it reports is left behind.
 
 A fresh semopy model is made for every fit, because a refitted one keeps moments of the data before. semopy divides moments by N whatever the
-estimator, and so does this engine, where :mod:`trustsem.estimators` divides by N - 1 for least squares.
+estimator, and so does this engine, where :mod:`trustsem.estimators` divides by N - 1 for least squares. Its ULS is the textbook's
+``1/2 tr[(S - Sigma)^2]``, which counts variances half as much as ours does; the minima agree where every variance is fitted exactly.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ __all__ = ["fit_with_semopy"]
 
 _OBJECTIVES = {"ML": "MLW", "ULS": "ULS", "GLS": "GLS"}
 _OPTIONS = {"ftol": 1e-14, "maxiter": 10_000}  # at its defaults semopy stops at three or four digits
+_NO_MINIMUM = "semopy reported success, but the gradient is not zero where it stopped (Newton decrement {:.2g}); it does not let variances be negative."
+_LARGEST_DECREMENT = 1e-7  # twice the distance from the minimum that still counts as having found it
 
 
 def fit_with_semopy(fitter: Fitter, sample: Sample) -> Fit:
@@ -50,7 +53,8 @@ def fit_with_semopy(fitter: Fitter, sample: Sample) -> Fit:
     Raises
     ------
     NotAvailableError
-        For missing values, groups, mean structures, constraints, bounds and starting values, and for models that semopy cannot express, naming the reason.
+        For missing values, groups, mean structures, constraints, bounds and starting values, and for models that semopy
+        cannot express; naming the reason.
     """
     model = fitter.model
     _refuse(fitter, sample)
@@ -62,6 +66,7 @@ def fit_with_semopy(fitter: Fitter, sample: Sample) -> Fit:
 
 def _refuse(fitter: Fitter, sample: Sample) -> None:
     model = fitter.model
+    loose = _without_fixed_loading(model)
     reasons = {
         f"missing values ({sample.n_dropped} incomplete rows; semopy has no listwise deletion)": sample.n_dropped > 0,
         "several groups (semopy fits them separately)": len(model.blocks) > 1,
@@ -69,10 +74,18 @@ def _refuse(fitter: Fitter, sample: Sample) -> None:
         "constraints (:= == < >)": bool(model.table.relations),
         "bounds": bool(np.isfinite(model.lower).any() or np.isfinite(model.upper).any()),
         "starting values (semopy chooses its own)": fitter.start is not None or not bool(np.isnan(model.user_start).all()),
+        f"a latent variable without a fixed loading ({', '.join(loose)}; semopy does not come back from that)": bool(loose),
     }
     for reason, present in reasons.items():
         if present:
             raise NotAvailableError(f"engine='semopy' is not available with {reason}. Leave engine= out to fit with trustsem.")
+
+
+def _without_fixed_loading(model: Model) -> list[str]:
+    rows = list(zip(model.table.rows, model.theta_of_row, strict=True))
+    measured = dict.fromkeys(row.lhs for row, _ in rows if row.op == "=~")
+    anchored = {row.lhs for row, parameter in rows if row.op == "=~" and parameter < 0}
+    return [name for name in measured if name not in anchored]
 
 
 def _divided_by_n(sample: Sample) -> Sample:
@@ -97,9 +110,20 @@ def _estimate(problem: Problem, objective: str) -> Estimate:
     height, gradient, hessian = derivatives(problem, theta)
     if not math.isfinite(height):
         return _failed(problem, "semopy ended where the discrepancy is not defined.")
-    decrement = float(gradient @ np.linalg.lstsq(hessian, gradient, rcond=None)[0])
-    reason = "converged" if result.success else f"semopy reported: {result.message}."
-    return Estimate(theta, height, bool(result.success), reason, int(result.n_it), decrement, np.empty((0, theta.size)), 0)
+    decrement = _decrement(gradient, hessian)
+    success, reason = bool(result.success), "converged"
+    if not success:
+        reason = f"semopy reported: {result.message}."
+    elif objective != "ULS" and not decrement <= _LARGEST_DECREMENT:
+        success, reason = False, _NO_MINIMUM.format(decrement)
+    return Estimate(theta, height, success, reason, int(result.n_it), decrement, np.empty((0, theta.size)), 0)
+
+
+def _decrement(gradient: Reals, hessian: Reals) -> float:
+    """Return the Newton decrement ``g' H^-1 g``, in parameters scaled so that the Hessian has a unit diagonal."""
+    scale = 1.0 / np.sqrt(np.maximum(np.diag(hessian), 1e-300))
+    scaled = gradient * scale
+    return float(scaled @ np.linalg.lstsq(hessian * np.outer(scale, scale), scaled, rcond=None)[0])
 
 
 def _failed(problem: Problem, reason: str) -> Estimate:
@@ -162,7 +186,7 @@ def _fixed_value(model: Model, row: int) -> float:
 
 def _read(model: Model, plain: dict[str, str], fitted: Any) -> Reals:
     """Return semopy's estimates as theta (K,)."""
-    table = fitted.inspect()
+    table = fitted.inspect(information=None)  # no standard errors: they are not wanted, and computing them can fail
     values = {(row.lval, row.op, row.rval): row.Estimate for row in table.itertuples()}
     theta = np.full(model.n_theta, np.nan)
     for row, parameter in zip(model.table.rows, model.theta_of_row, strict=True):

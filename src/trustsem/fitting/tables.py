@@ -75,7 +75,7 @@ def definition_values(fit: Fit) -> tuple[Reals, Reals]:
 
 def _delta(slopes: Reals, vcov: Reals) -> Reals:
     """Return the standard errors (R,) of functions with derivatives `slopes` (R, K): 0 where constraints pin a function, up to rounding."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(all="ignore"):
         variances = np.einsum("rk,kl,rl->r", slopes, vcov, slopes, optimize=True)
         largest = (np.abs(slopes) @ np.sqrt(np.diag(vcov))) ** 2
         return np.asarray(np.sqrt(np.where(variances <= _ROUNDING * largest, 0.0, variances)))
@@ -83,7 +83,7 @@ def _delta(slopes: Reals, vcov: Reals) -> Reals:
 
 def _inference_columns(estimate: Reals, errors: Reals, ci: bool, level: float) -> dict[str, Reals]:
     """Return se, z, p and interval; rows without a standard error have no test."""
-    if not 0.0 < level < 1.0:
+    if not isinstance(level, int | float | np.floating) or not 0.0 < level < 1.0:
         raise OptionError(f"level={level!r} is not a confidence level. Give a number between 0 and 1, such as 0.95.")
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(errors > 0.0, estimate / errors, np.nan)

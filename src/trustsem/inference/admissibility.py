@@ -11,6 +11,7 @@ from trustsem.model.ram import Model
 __all__ = ["inadmissible"]
 
 _TOLERANCE = 1e-6
+_ROUNDING = 1e-10  # share of the total variance by which a variance that is held at 0 may fall below it
 
 
 def _not_definite(matrix: Reals) -> bool:
@@ -36,7 +37,7 @@ def inadmissible(model: Model, blocks: tuple[ImpliedBlock, ...]) -> tuple[str, .
             problems.append(f"the paths have no finite solution{where}")
             continue
         for i, name in enumerate(layout.variables):
-            if block.S[i, i] < 0.0:
+            if block.S[i, i] < -_ROUNDING * abs(block.V[i, i]):
                 problems.append(f"the variance of {name} is negative ({block.S[i, i]:.4g}){where}")
             elif i >= p and block.V[i, i] < 0.0:
                 problems.append(f"the total variance of {name} is negative ({block.V[i, i]:.4g}){where}")

@@ -46,18 +46,15 @@ def effects_of_block(model: Model, b: int, block: ImpliedBlock) -> EffectTable:
     size = block.A.shape[0]
     linked = _linked(structure, b, size)
     identity = np.eye(size)
-    cells = [
-        c for c in range(int(structure.cell_start[b]), int(structure.cell_start[b + 1])) if structure.cell_kind[c] == PATH
-    ]
+    cells = [(a, c, k) for kind, a, c, k, _, _ in structure.cells_of(b).tolist() if kind == PATH]
     kinds, effects, causes, values, slopes = [], [], [], [], []
     for i, j in zip(*np.nonzero(linked), strict=True):
         total, direct = np.zeros(structure.n_theta), np.zeros(structure.n_theta)
         is_path = False
-        for c in cells:
-            a, k = structure.cell_row[c], structure.cell_column[c]
-            total[structure.cell_theta[c]] += block.B[i, a] * block.B[k, j]
-            if (a, k) == (i, j):
-                direct[structure.cell_theta[c]] += 1.0
+        for a, c, k in cells:
+            total[k] += block.B[i, a] * block.B[c, j]
+            if (a, c) == (i, j):
+                direct[k] += 1.0
                 is_path = True
         is_path = is_path or block.A[i, j] != 0.0
         whole = block.B[i, j] - identity[i, j]
@@ -80,8 +77,8 @@ def effects_of_block(model: Model, b: int, block: ImpliedBlock) -> EffectTable:
 def _linked(structure: Structure, b: int, size: int) -> np.ndarray:
     """Return which variable (column) reaches which (row) along paths that are free or not zero."""
     reach = np.zeros((size, size), dtype=bool)
-    for k in range(int(structure.path_start[b]), int(structure.path_start[b + 1])):
-        reach[structure.path_row[k], structure.path_column[k]] = True
+    effect, cause = structure.paths_of(b).T
+    reach[effect, cause] = True
     while True:
         longer = reach | (reach.astype(np.int64) @ reach.astype(np.int64) > 0)
         if np.array_equal(longer, reach):

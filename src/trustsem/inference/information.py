@@ -7,6 +7,7 @@ import numpy as np
 from trustsem.kernels.linear import cholesky, invert_definite
 from trustsem.kernels.structure import COVARIANCE, INTERCEPT, PATH, Integers, Reals
 from trustsem.model.problem import ImpliedBlock, Problem, derivatives, implied
+from trustsem.model.relations import free_directions
 
 __all__ = ["covariance_of_estimates", "expected_information", "null_basis", "observed_information", "weight_matrix"]
 
@@ -38,9 +39,8 @@ def observed_information(problem: Problem, theta: Reals) -> Reals:
     _, _, hessian = derivatives(problem, theta, shares)
     structure = problem.structure
     for b, block in enumerate(implied(structure, theta)):
-        cells = slice(int(structure.cell_start[b]), int(structure.cell_start[b + 1]))
-        extra = _block_second_order(problem, b, block, cells)
-        parameters = structure.cell_theta[cells]
+        extra = _block_second_order(problem, b, block)
+        parameters = structure.cells_of(b)[:, 3]
         np.add.at(hessian, (parameters[:, None], parameters[None, :]), shares[b] * extra)
     return hessian * (0.5 * problem.scale)
 
@@ -55,13 +55,13 @@ def weight_matrix(problem: Problem, b: int, block: ImpliedBlock) -> Reals:
     return problem.moments.weight[offset : offset + block.p**2].reshape(block.p, block.p)
 
 
-def _block_second_order(problem: Problem, b: int, block: ImpliedBlock, cells: slice) -> Reals:
+def _block_second_order(problem: Problem, b: int, block: ImpliedBlock) -> Reals:
     """Return the terms (C, C) by which the Hessian over the cells of one block differs from its expectation."""
     structure = problem.structure
     likelihood = problem.moments.discrepancy == 0
-    kind, row, column = structure.cell_kind[cells], structure.cell_row[cells], structure.cell_column[cells]
+    kind, row, column = structure.cells_of(b)[:, :3].T
     p, B, V = block.p, block.B, block.V
-    means = bool(structure.has_means[b])
+    means = problem.model.has_means
     W = weight_matrix(problem, b, block)
     sample = problem.blocks[b]
     d = sample.mean - block.mean if means and sample.mean is not None else np.zeros(p)
@@ -124,17 +124,9 @@ def null_basis(problem: Problem, binding: Reals) -> Reals | None:
     """
     basis = problem.model.relations.basis
     if binding.shape[0] == 0:
-        return None if basis is None else _without_dust(basis)
-    rows = binding if basis is None else binding @ basis
-    _, singular, vt = np.linalg.svd(rows)
-    rank = int(np.sum(singular > 1e-10 * max(1.0, float(singular.max(initial=0.0)))))
-    inner = np.ascontiguousarray(vt[rank:].T)
-    return _without_dust(inner if basis is None else basis @ inner)
-
-
-def _without_dust(basis: Reals) -> Reals:
-    """Set what is zero but for rounding to zero, so that a parameter that the constraints pin gets no standard error."""
-    return np.where(np.abs(basis) < 1e-14, 0.0, basis)
+        return basis
+    inner = free_directions(binding if basis is None else binding @ basis)
+    return inner if basis is None else basis @ inner
 
 
 def covariance_of_estimates(information: Reals, basis: Reals | None) -> tuple[Reals | None, Reals]:

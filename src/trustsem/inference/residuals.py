@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trustsem.errors import OptionError
+from trustsem.inference.information import covariance_of_estimates
 from trustsem.kernels.structure import Reals
 from trustsem.model.jacobian import moment_slopes
 from trustsem.model.problem import ImpliedBlock, Problem
@@ -64,6 +65,8 @@ def block_residuals(
 
 def _divide(residual: Reals, error: Reals) -> Reals:
     """Divide, leaving 0 where the moment is reproduced by construction and so has no sampling error of its own."""
+    if np.isnan(error).any():
+        return np.full_like(residual, np.nan)
     usable = error > 1e-8 * max(float(error.max()), 1e-300)
     return np.where(usable, residual / np.where(usable, error, 1.0), 0.0)
 
@@ -97,7 +100,7 @@ def _scores(problem: Problem, point: ImpliedBlock, b: int, observed: bool) -> _P
     S = problem.blocks[b].cov
     M, x = _covariate_part(problem, b)
     slopes, drifts = moment_slopes(problem.structure, b, point)
-    W = np.linalg.inv(point.sigma if problem.moments.discrepancy == 0 else S)
+    W = _inverse(point.sigma if problem.moments.discrepancy == 0 else S, None)
     weighted, lifted = W @ slopes @ W, drifts @ W
     if observed and problem.moments.discrepancy == 0:
         sample = problem.blocks[b]
@@ -140,10 +143,6 @@ def _residual_variances(problem: Problem, blocks: tuple[ImpliedBlock, ...], basi
 
 
 def _inverse(information: Reals, basis: Reals | None) -> Reals:
-    """Return the inverse within the free directions; NaN if there is none."""
-    inner = information if basis is None else basis.T @ information @ basis
-    try:
-        inverse = np.linalg.inv(inner)
-    except np.linalg.LinAlgError:
-        return np.full_like(information, np.nan)
-    return np.asarray(inverse if basis is None else basis @ inverse @ basis.T)
+    """Return the inverse of a definite matrix within the free directions; NaN if there is none."""
+    inverse, _ = covariance_of_estimates(information, basis)
+    return np.full_like(information, np.nan) if inverse is None else inverse

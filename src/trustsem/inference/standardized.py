@@ -20,12 +20,11 @@ Standardization = str  # "std_lv", "std_all" or "std_nox"
 def variance_derivatives(model: Model, b: int, block: ImpliedBlock) -> Reals:
     """Return the derivatives (m, K) of the implied variances of all variables of block `b`."""
     structure = model.structure
-    cells = slice(int(structure.cell_start[b]), int(structure.cell_start[b + 1]))
-    kind, row, column = structure.cell_kind[cells], structure.cell_row[cells], structure.cell_column[cells]
+    kind, row, column, theta = structure.cells_of(b)[:, :4].T
     other = np.where(kind == PATH, block.V[:, column], block.B[:, column])
     weight = np.where(kind == INTERCEPT, 0.0, np.where((kind == COVARIANCE) & (row == column), 0.5, 1.0))
     slopes = np.zeros((block.V.shape[0], structure.n_theta))
-    np.add.at(slopes.T, structure.cell_theta[cells], (2.0 * weight * block.B[:, row] * other).T)
+    np.add.at(slopes.T, theta, (2.0 * weight * block.B[:, row] * other).T)
     return slopes
 
 
@@ -119,7 +118,7 @@ def _unit_where(variances: Reals, derivatives: Reals, scaled: np.ndarray) -> _Va
 def _residual_derivatives(model: Model, b: int, block: ImpliedBlock) -> Reals:
     structure = model.structure
     slopes = np.zeros((block.S.shape[0], structure.n_theta))
-    for c in range(int(structure.cell_start[b]), int(structure.cell_start[b + 1])):
-        if structure.cell_kind[c] == COVARIANCE and structure.cell_row[c] == structure.cell_column[c]:
-            slopes[structure.cell_row[c], structure.cell_theta[c]] += 1.0
+    for kind, row, column, theta in structure.cells_of(b)[:, :4].tolist():
+        if kind == COVARIANCE and row == column:
+            slopes[row, theta] += 1.0
     return slopes

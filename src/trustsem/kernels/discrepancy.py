@@ -13,21 +13,31 @@ import numpy as np
 from trustsem.kernels.compiled import kernel
 from trustsem.kernels.linear import cholesky, invert_definite, multiply, multiply_transposed
 from trustsem.kernels.ram import fill, propagate
-from trustsem.kernels.structure import Moments, Reals, Structure
+from trustsem.kernels.structure import (
+    CELLS,
+    COLUMNS,
+    COVARIANCE,
+    INTERCEPT,
+    MEANS,
+    OBSERVED,
+    PATH,
+    VARIABLES,
+    Integers,
+    Moments,
+    Reals,
+    Structure,
+)
 
 __all__ = ["evaluate"]
 
 
 @kernel
-def _columns(structure: Structure, block: int, B: Reals, V: Reals) -> Reals:
+def _gather(columns: Integers, first: int, last: int, p: int, B: Reals, V: Reals) -> Reals:
     """Return the columns of ``Z`` that some cell uses, as rows (Q, p)."""
-    p = structure.n_observed[block]
-    first = structure.z_start[block]
-    count = structure.z_start[block + 1] - first
-    Z = np.empty((count, p))
-    for k in range(count):
-        index = structure.z_index[first + k]
-        if structure.z_kind[first + k] == 0:
+    Z = np.empty((last - first, p))
+    for k in range(last - first):
+        index = columns[first + k, 1]
+        if columns[first + k, 0] == 0:
             for i in range(p):
                 Z[k, i] = B[i, index]
         else:
@@ -38,8 +48,10 @@ def _columns(structure: Structure, block: int, B: Reals, V: Reals) -> Reals:
 
 @kernel
 def _add_derivatives(
-    structure: Structure,
-    block: int,
+    cells: Integers,
+    first: int,
+    last: int,
+    means: bool,
     share: float,
     Z: Reals,
     WZ: Reals,
@@ -50,69 +62,49 @@ def _add_derivatives(
     hessian: Reals,
 ) -> None:
     """Add one block's part of the gradient (K,) and of the expected Hessian (K, K); `pull` is ``W (xbar - mu)``, ``R = W (Sigma - S*) W``."""
-    first, last = structure.cell_start[block], structure.cell_start[block + 1]
-    p = Z.shape[1]
+    p, count = Z.shape[1], last - first
     K, RZ = np.empty((Z.shape[0], Z.shape[0])), np.empty(Z.shape)
     multiply_transposed(WZ, Z, K)
     multiply(Z, R, RZ)
-    count = last - first
-    pair_weight = np.zeros(count)
-    mean_weight = np.zeros(count)
+    pair_weight, mean_weight = np.zeros(count), np.zeros(count)
     for a in range(count):
-        c = first + a
-        kind = structure.cell_kind[c]
-        u, v = structure.cell_u[c], structure.cell_v[c]
-        if kind == 0:
+        kind, u, v = cells[first + a, 0], cells[first + a, 4], cells[first + a, 5]
+        if kind == PATH:
             pair_weight[a] = 1.0
-            mean_weight[a] = mu[structure.cell_column[c]]
-        elif kind == 1:
-            pair_weight[a] = 0.5 if structure.cell_row[c] == structure.cell_column[c] else 1.0
+            mean_weight[a] = mu[cells[first + a, 2]] if means else 0.0
+        elif kind == COVARIANCE:
+            pair_weight[a] = 0.5 if cells[first + a, 1] == cells[first + a, 2] else 1.0
         else:
             mean_weight[a] = 1.0
-        slope = 0.0
-        if pair_weight[a] != 0.0:
-            for i in range(p):
-                slope += Z[u, i] * RZ[v, i]
-            slope *= 2.0 * pair_weight[a]
-        if mean_weight[a] != 0.0 and structure.has_means[block] == 1:
-            drift = 0.0
-            for i in range(p):
-                drift += Z[u, i] * pull[i]
-            slope -= 2.0 * mean_weight[a] * drift
-        gradient[structure.cell_theta[c]] += share * slope
+        slope, drift = 0.0, 0.0
+        for i in range(p):
+            slope += Z[u, i] * RZ[v, i]
+            drift += Z[u, i] * pull[i]
+        gradient[cells[first + a, 3]] += share * 2.0 * (pair_weight[a] * slope - mean_weight[a] * drift)
     for a in range(count):
-        ca = first + a
-        ua, va = structure.cell_u[ca], structure.cell_v[ca]
-        ka = structure.cell_theta[ca]
+        ua, va, ka = cells[first + a, 4], cells[first + a, 5], cells[first + a, 3]
         for b in range(a + 1):
-            cb = first + b
-            ub, vb = structure.cell_u[cb], structure.cell_v[cb]
+            ub, vb, kb = cells[first + b, 4], cells[first + b, 5], cells[first + b, 3]
             value = 2.0 * pair_weight[a] * pair_weight[b] * (K[ua, ub] * K[va, vb] + K[ua, vb] * K[va, ub])
-            if structure.has_means[block] == 1:
-                value += 2.0 * mean_weight[a] * mean_weight[b] * K[ua, ub]
-            value *= share
-            kb = structure.cell_theta[cb]
+            value = share * (value + 2.0 * mean_weight[a] * mean_weight[b] * K[ua, ub])
             hessian[ka, kb] += value
             if a != b:
                 hessian[kb, ka] += value
 
 
 @kernel
-def _add_variance_terms(structure: Structure, block: int, share: float, Z: Reals, hessian: Reals) -> None:
+def _add_variance_terms(cells: Integers, first: int, last: int, share: float, Z: Reals, hessian: Reals) -> None:
     """Add ``sum_i dSigma_ii,k dSigma_ii,l``: with equal weights for distinct elements, the diagonal counts twice as much as it does in a trace."""
-    first, last = structure.cell_start[block], structure.cell_start[block + 1]
-    p = Z.shape[1]
-    slopes = np.zeros((hessian.shape[0], p))
+    p, size = Z.shape[1], hessian.shape[0]
+    slopes, squares = np.zeros((size, p)), np.empty((size, size))
     for c in range(first, last):
-        kind = structure.cell_kind[c]
-        if kind != 2:
-            weight = 1.0 if kind == 1 and structure.cell_row[c] == structure.cell_column[c] else 2.0
+        if cells[c, 0] != INTERCEPT:
+            weight = 1.0 if cells[c, 0] == COVARIANCE and cells[c, 1] == cells[c, 2] else 2.0
             for i in range(p):
-                slopes[structure.cell_theta[c], i] += weight * Z[structure.cell_u[c], i] * Z[structure.cell_v[c], i]
-    squares = np.empty(hessian.shape)
+                slopes[cells[c, 3], i] += weight * Z[cells[c, 4], i] * Z[cells[c, 5], i]
     multiply_transposed(slopes, slopes, squares)
-    for k in range(hessian.shape[0]):
-        for q in range(hessian.shape[0]):
+    for k in range(size):
+        for q in range(size):
             hessian[k, q] += share * squares[k, q]
 
 
@@ -141,8 +133,9 @@ def evaluate(structure: Structure, moments: Moments, theta: Reals, gradient: Rea
         gradient[k] = 0.0
         for q in range(size_theta):
             hessian[k, q] = 0.0
-    for block in range(structure.n_observed.shape[0]):
-        p, size = structure.n_observed[block], structure.n_variables[block]
+    for block in range(structure.blocks.shape[0]):
+        p, size = structure.blocks[block, OBSERVED], structure.blocks[block, VARIABLES]
+        means = structure.blocks[block, MEANS] == 1
         A, S, B, V = np.empty((size, size)), np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
         m, mu = np.empty(size), np.empty(size)
         fill(structure, block, theta, A, S, m)
@@ -152,7 +145,7 @@ def evaluate(structure: Structure, moments: Moments, theta: Reals, gradient: Rea
         sample, implied, E = np.empty((p, p)), np.empty((p, p)), np.empty((p, p))
         W, WE, d, pull = np.empty((p, p)), np.empty((p, p)), np.zeros(p), np.zeros(p)
         for i in range(p):
-            if structure.has_means[block] == 1:
+            if means:
                 d[i] = moments.mean[mean_offset + i] - mu[i]
             for j in range(p):
                 implied[i, j] = V[i, j]
@@ -192,12 +185,13 @@ def evaluate(structure: Structure, moments: Moments, theta: Reals, gradient: Rea
         if not np.isfinite(total):
             return np.inf
         if size_theta > 0:
-            Z = _columns(structure, block, B, V)
+            first, last, share = structure.blocks[block, CELLS], structure.blocks[block, CELLS + 1], moments.share[block]
+            Z = _gather(structure.columns, structure.blocks[block, COLUMNS], structure.blocks[block, COLUMNS + 1], p, B, V)
             WZ, R = np.empty(Z.shape), np.empty((p, p))
             multiply(W, E, WE)
             multiply(WE, W, R)
             multiply(Z, W, WZ)
-            _add_derivatives(structure, block, moments.share[block], Z, WZ, R, pull, mu, gradient, hessian)
+            _add_derivatives(structure.cells, first, last, means, share, Z, WZ, R, pull, mu, gradient, hessian)
             if moments.discrepancy == 2:
-                _add_variance_terms(structure, block, moments.share[block], Z, hessian)
+                _add_variance_terms(structure.cells, first, last, share, Z, hessian)
     return total

@@ -11,41 +11,49 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COVARIANCE", "INTERCEPT", "PATH", "Integers", "Moments", "Reals", "Structure"]
+__all__ = [
+    "CELLS",
+    "COLUMNS",
+    "COVARIANCE",
+    "INTERCEPT",
+    "MEANS",
+    "OBSERVED",
+    "PATH",
+    "PATHS",
+    "RECURSIVE",
+    "SQUARE",
+    "VARIABLES",
+    "VECTOR",
+    "Integers",
+    "Moments",
+    "Reals",
+    "Structure",
+]
 
 Reals = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 PATH, COVARIANCE, INTERCEPT = 0, 1, 2
 
+# Columns of `Structure.blocks`. PATHS, CELLS and COLUMNS are where the block's rows in these tables begin; the column after is where they end.
+OBSERVED, VARIABLES, RECURSIVE, MEANS, SQUARE, VECTOR, PATHS, CELLS, COLUMNS = 0, 1, 2, 3, 4, 5, 6, 8, 10
+
 
 class Structure(NamedTuple):
-    """Which cells the parameters fill, and the values of all the others.
+    """Which cells the parameters fill, and the values of all the others. Few arrays, because each costs compilation time.
 
     Attributes
     ----------
-    n_observed, n_variables : (G,) int
-        Number of observed and of all variables in each block.
-    square, vector : (G + 1,) int
-        Where each block's matrices and vectors begin in the ``fixed_*`` arrays.
-    recursive : (G,) int
-        1 if the block's paths form no cycle.
-    path_start : (G + 1,) int
-        Where each block's paths begin in `path_row` and `path_column`.
-    path_row, path_column : (P,) int
-        Every path that is free or not zero, sorted so that a cause's own causes come first (recursive blocks).
-    cell_start : (G + 1,) int
-        Where each block's cells begin in the ``cell_*`` arrays.
-    cell_kind, cell_row, cell_column, cell_theta : (C,) int
-        Matrix, place (row >= column in ``S``) and parameter of each free cell.
-    cell_u, cell_v : (C,) int
-        The pair of columns of ``Z`` whose product is the cell's derivative (see :mod:`trustsem.kernels.discrepancy`).
-    z_start : (G + 1,) int
-        Where each block's columns of ``Z`` begin.
-    z_kind, z_index : (Q,) int
-        A column of ``Z``: column `z_index` of ``B`` (kind 0) or of ``B S B'`` (kind 1).
-    has_means : (G,) int
-        1 if the block has a mean structure.
+    blocks : (G, 12) int
+        For each block: number of observed and of all variables, 1 if its paths form no cycle, 1 if it has a mean structure, where its matrices and
+        vectors begin in the ``fixed_*`` arrays, and first and last row (exclusive) in `paths`, `cells` and `columns`.
+    paths : (P, 2) int
+        Effect and cause of every path that is free or not zero, sorted so that a cause's own causes come first (recursive blocks).
+    cells : (C, 6) int
+        Matrix, row, column (row >= column in ``S``) and parameter of each free cell, and the pair (u, v) of columns of ``Z`` whose product is its
+        derivative (see :mod:`trustsem.kernels.discrepancy`), counted within the block.
+    columns : (Q, 2) int
+        A column of ``Z``: column `index` of ``B`` (0, index) or of ``B S B'`` (1, index).
     fixed_paths, fixed_covariances : (sum of m^2,) float
     fixed_intercepts : (sum of m,) float
         The matrices with zeros in the free cells.
@@ -53,29 +61,22 @@ class Structure(NamedTuple):
         Number of parameters.
     """
 
-    n_observed: Integers
-    n_variables: Integers
-    square: Integers
-    vector: Integers
-    recursive: Integers
-    path_start: Integers
-    path_row: Integers
-    path_column: Integers
-    cell_start: Integers
-    cell_kind: Integers
-    cell_row: Integers
-    cell_column: Integers
-    cell_theta: Integers
-    cell_u: Integers
-    cell_v: Integers
-    z_start: Integers
-    z_kind: Integers
-    z_index: Integers
-    has_means: Integers
+    blocks: Integers
+    paths: Integers
+    cells: Integers
+    columns: Integers
     fixed_paths: Reals
     fixed_covariances: Reals
     fixed_intercepts: Reals
     n_theta: int
+
+    def cells_of(self, block: int) -> Integers:
+        """Return the cells (c, 6) of one block."""
+        return self.cells[self.blocks[block, CELLS] : self.blocks[block, CELLS + 1]]
+
+    def paths_of(self, block: int) -> Integers:
+        """Return the paths (p, 2) of one block."""
+        return self.paths[self.blocks[block, PATHS] : self.blocks[block, PATHS + 1]]
 
 
 class Moments(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trustsem.kernels.structure import COVARIANCE, INTERCEPT, PATH, Reals, Structure
+from trustsem.kernels.structure import COVARIANCE, INTERCEPT, MEANS, PATH, Reals, Structure
 from trustsem.model.problem import ImpliedBlock
 
 __all__ = ["moment_slopes", "stacked_jacobian"]
@@ -14,8 +14,7 @@ def moment_slopes(structure: Structure, b: int, block: ImpliedBlock) -> tuple[Re
     """Return the derivatives of implied covariances (K, p, p) and means (K, p) of block `b`."""
     p = block.p
     covariances, means = np.zeros((structure.n_theta, p, p)), np.zeros((structure.n_theta, p))
-    for c in range(int(structure.cell_start[b]), int(structure.cell_start[b + 1])):
-        kind, i, j, k = (int(array[c]) for array in (structure.cell_kind, structure.cell_row, structure.cell_column, structure.cell_theta))
+    for kind, i, j, k, _, _ in structure.cells_of(b).tolist():
         u = block.B[:p, i]
         if kind == INTERCEPT:
             means[k] += u
@@ -34,6 +33,6 @@ def stacked_jacobian(structure: Structure, blocks: tuple[ImpliedBlock, ...]) -> 
         covariances, means = moment_slopes(structure, b, block)
         rows, columns = np.tril_indices(block.p)
         parts.append(covariances[:, rows, columns].T)
-        if structure.has_means[b]:
+        if structure.blocks[b, MEANS]:
             parts.append(means.T)
     return np.vstack(parts)

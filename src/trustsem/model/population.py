@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -40,6 +40,8 @@ class Population:
     values: Mapping[str, float]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.values, Mapping):
+            raise ModelError(f"values= must be a mapping of parameter names to numbers, not {type(self.values).__name__!r}.")
         object.__setattr__(self, "values", dict(self.values))
         for block in self.implied_blocks:
             if not np.all(np.isfinite(block.V)) or np.linalg.eigvalsh(block.sigma)[0] <= 0.0:
@@ -48,8 +50,6 @@ class Population:
     @cached_property
     def table(self) -> ParameterTable:
         """The parameter table."""
-        from dataclasses import replace
-
         if isinstance(self.model, ParameterTable):
             return self.model
         return build_table(self.model, replace(defaults_for("sem"), fixed_x=False))
@@ -69,6 +69,9 @@ class Population:
         missing = [name for name in names if name not in self.values]
         if missing:
             raise ModelError(f"The population lacks values for {', '.join(missing[:8])}{' ...' if len(missing) > 8 else ''}. Give every free parameter one.")
+        unusable = [name for name, value in self.values.items() if not isinstance(value, int | float | np.number) or not np.isfinite(value)]
+        if unusable:
+            raise ModelError(f"The population gives {unusable[0]!r} the value {self.values[unusable[0]]!r}. Give a finite number.")
         theta = np.empty(self.compiled.n_theta)
         for name, row in zip(names, self.compiled.free_rows, strict=True):
             theta[self.compiled.theta_of_row[row]] = self.values[name]

@@ -11,7 +11,7 @@ import numpy as np
 from trustsem.data.sample import Sample
 from trustsem.kernels import ram
 from trustsem.kernels.discrepancy import evaluate
-from trustsem.kernels.structure import COVARIANCE, Integers, Moments, Reals, Structure
+from trustsem.kernels.structure import COVARIANCE, OBSERVED, SQUARE, VARIABLES, VECTOR, Integers, Moments, Reals, Structure
 from trustsem.model.ram import Model
 
 __all__ = ["BlockMoments", "ImpliedBlock", "Problem", "block_moments", "block_values", "derivatives", "fill_borrowed", "implied", "lay_out", "least_squares_problem", "sample_order", "value"]
@@ -112,14 +112,14 @@ def fill_borrowed(model: Model, blocks: Sequence[BlockMoments]) -> Structure:
     covariances, intercepts = structure.fixed_covariances.copy(), structure.fixed_intercepts.copy()
     for k in model.borrowed:
         b, cell = model.table.rows[k].block - 1, model.cells[k]
-        size, offset = structure.n_variables[b], structure.square[b]
+        size, offset = structure.blocks[b, VARIABLES], structure.blocks[b, SQUARE]
         if cell.kind == COVARIANCE:
             moment = blocks[b].cov[cell.row, cell.column]
             covariances[offset + cell.row * size + cell.column] = moment
             covariances[offset + cell.column * size + cell.row] = moment
         else:
             mean = blocks[b].mean
-            intercepts[structure.vector[b] + cell.row] = 0.0 if mean is None else mean[cell.row]
+            intercepts[structure.blocks[b, VECTOR] + cell.row] = 0.0 if mean is None else mean[cell.row]
     return structure._replace(fixed_covariances=covariances, fixed_intercepts=intercepts)
 
 
@@ -182,13 +182,13 @@ def implied(structure: Structure, theta: Reals) -> tuple[ImpliedBlock, ...]:
     A block whose ``I - A`` is singular has matrices full of NaN.
     """
     result = []
-    for block in range(structure.n_observed.size):
-        size = int(structure.n_variables[block])
+    for block in range(len(structure.blocks)):
+        size = int(structure.blocks[block, VARIABLES])
         A, S, B, V = (np.empty((size, size)) for _ in range(4))
         m, mu = np.empty(size), np.empty(size)
         ram.fill(structure, block, theta, A, S, m)
         if not ram.propagate(structure, block, A, S, m, B, V, mu):
             for array in (B, V, mu):
                 array.fill(np.nan)
-        result.append(ImpliedBlock(A, S, m, B, V, mu, int(structure.n_observed[block])))
+        result.append(ImpliedBlock(A, S, m, B, V, mu, int(structure.blocks[block, OBSERVED])))
     return tuple(result)

@@ -58,7 +58,7 @@ class Model:
     @property
     def has_means(self) -> bool:
         """Whether any block has a mean structure."""
-        return bool(self.structure.has_means.any())
+        return self.table.has_means
 
     @property
     def free_rows(self) -> tuple[int, ...]:
@@ -193,14 +193,13 @@ def _structure(
     square = np.concatenate([[0], np.cumsum([size * size for size in sizes])]).astype(np.int64)
     vector = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     fixed_paths, fixed_covariances, fixed_intercepts = np.zeros(square[-1]), np.zeros(square[-1]), np.zeros(vector[-1])
-    recursive: list[int] = []
-    path_start, cell_start, columns = [0], [0], _ColumnPairs()
-    path_row: list[int] = []
-    path_column: list[int] = []
+    columns = _ColumnPairs()
+    layout: list[tuple[int, ...]] = []
+    paths: list[tuple[int, int]] = []
     filled: list[tuple[int, int, int, int]] = []
     for b, block_rows in enumerate(rows_of):
-        size = sizes[b]
-        paths = []
+        size, first = sizes[b], (len(paths), len(filled), len(columns.all))
+        own = []
         for k in block_rows:
             row, cell = table.rows[k], cells[k]
             value = fixed_by_label.get(row.label, row.ustart) if theta_of_row[k] < 0 else 0.0
@@ -209,7 +208,7 @@ def _structure(
             if cell.kind == PATH:
                 fixed_paths[place] = value
                 if theta_of_row[k] >= 0 or value != 0.0:
-                    paths.append((cell.row, cell.column))
+                    own.append((cell.row, cell.column))
             elif cell.kind == COVARIANCE:
                 fixed_covariances[place] = value
                 fixed_covariances[square[b] + cell.column * size + cell.row] = value
@@ -218,41 +217,23 @@ def _structure(
             if theta_of_row[k] >= 0:
                 filled.append((*cell, int(theta_of_row[k])))
                 columns.add(cell)
-        order = _causal_order(size, paths)
-        recursive.append(int(order is not None))
+        order = _causal_order(size, own)
         if order is not None:
             rank = {variable: k for k, variable in enumerate(order)}
-            paths.sort(key=lambda path: (rank[path[0]], rank[path[1]]))
-        path_row.extend(path[0] for path in paths)
-        path_column.extend(path[1] for path in paths)
-        path_start.append(len(path_row))
-        cell_start.append(len(filled))
+            own.sort(key=lambda path: (rank[path[0]], rank[path[1]]))
+        paths += own
         columns.close()
+        start = (len(blocks[b].observed), size, int(order is not None), int(table.has_means), int(square[b]), int(vector[b]))
+        layout.append((*start, first[0], len(paths), first[1], len(filled), first[2], len(columns.all)))
 
-    def integers(values: Sequence[int]) -> Integers:
-        return np.array(values, dtype=np.int64)
+    def integers(rows: Sequence[Sequence[int]], width: int) -> Integers:
+        return np.array(rows, dtype=np.int64).reshape(-1, width)
 
-    cell_kind, cell_row, cell_column, cell_theta = np.array(filled, dtype=np.int64).reshape(-1, 4).T.copy()
     return Structure(
-        n_observed=integers([len(block.observed) for block in blocks]),
-        n_variables=integers(sizes),
-        square=square,
-        vector=vector,
-        recursive=integers(recursive),
-        path_start=integers(path_start),
-        path_row=integers(path_row),
-        path_column=integers(path_column),
-        cell_start=integers(cell_start),
-        cell_kind=cell_kind,
-        cell_row=cell_row,
-        cell_column=cell_column,
-        cell_theta=cell_theta,
-        cell_u=integers(columns.u),
-        cell_v=integers(columns.v),
-        z_start=integers(columns.start),
-        z_kind=integers(columns.kind),
-        z_index=integers(columns.index),
-        has_means=np.full(len(blocks), int(table.has_means), dtype=np.int64),
+        blocks=integers(layout, 12),
+        paths=integers(paths, 2),
+        cells=np.hstack([integers(filled, 4), integers(columns.pairs, 2)]),
+        columns=integers(columns.all, 2),
         fixed_paths=fixed_paths,
         fixed_covariances=fixed_covariances,
         fixed_intercepts=fixed_intercepts,
@@ -264,27 +245,17 @@ class _ColumnPairs:
     """Collects, block by block, the columns of ``Z`` that the cells use, each once."""
 
     def __init__(self) -> None:
-        self.u: list[int] = []
-        self.v: list[int] = []
-        self.kind: list[int] = []
-        self.index: list[int] = []
-        self.start = [0]
+        self.pairs: list[tuple[int, int]] = []
+        self.all: list[tuple[int, int]] = []
         self._seen: dict[tuple[int, int], int] = {}
 
     def _column(self, kind: int, index: int) -> int:
-        key = (kind, index)
-        if key not in self._seen:
-            self._seen[key] = len(self._seen)
-            self.kind.append(kind)
-            self.index.append(index)
-        return self._seen[key]
+        return self._seen.setdefault((kind, index), len(self._seen))
 
     def add(self, cell: Cell) -> None:
         u = self._column(0, cell.row)
-        v = u if cell.kind == INTERCEPT else self._column(int(cell.kind == PATH), cell.column)
-        self.u.append(u)
-        self.v.append(v)
+        self.pairs.append((u, u if cell.kind == INTERCEPT else self._column(int(cell.kind == PATH), cell.column)))
 
     def close(self) -> None:
+        self.all.extend(self._seen)
         self._seen = {}
-        self.start.append(len(self.kind))

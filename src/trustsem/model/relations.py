@@ -13,7 +13,7 @@ from trustsem.spec.expressions import Expression, compile_expression
 from trustsem.spec.programs import Program
 from trustsem.spec.table import ParameterTable, Relation
 
-__all__ = ["Difference", "Relations", "compile_relations"]
+__all__ = ["Difference", "Relations", "compile_relations", "free_directions"]
 
 _PROBES = 3
 
@@ -140,9 +140,51 @@ def _solve_linear(linear: tuple[Difference, ...], n_theta: int) -> tuple[Reals |
     zero = np.zeros(n_theta)
     matrix = np.array([difference.gradient(zero) for difference in linear])
     target = np.array([-difference.value(zero) for difference in linear])
-    u, singular, vt = np.linalg.svd(matrix)
-    rank = int(np.sum(singular > 1e-12 * max(1.0, singular[0]))) if singular.size else 0
-    origin = vt[:rank].T @ ((u[:, :rank].T @ target) / singular[:rank])
-    if not np.allclose(matrix @ origin, target, rtol=1e-9, atol=1e-9):
+    origin = np.zeros(n_theta)
+    for touching, members in _components(matrix):
+        part = matrix[np.ix_(touching, members)]
+        length = np.linalg.norm(part, axis=1)
+        origin[members] = np.linalg.lstsq(part / length[:, None], target[touching] / length, rcond=1e-12)[0]
+    size = np.abs(matrix) @ np.abs(origin) + np.abs(target)
+    if np.any(np.abs(matrix @ origin - target) > 1e-9 * size):
         raise ModelError("The linear equality constraints contradict one another, so no parameter values satisfy them. Remove one of them.")
-    return np.ascontiguousarray(vt[rank:].T), origin, rank
+    basis = free_directions(matrix)
+    return basis, origin, n_theta - basis.shape[1]
+
+
+def free_directions(rows: Reals) -> Reals:
+    """Return an orthonormal basis (K, r) of the directions in which no row of `rows` (a, K) changes.
+
+    Parameters that no row ties together stay apart: mixing those in different units would cost digits.
+    """
+    size = rows.shape[1]
+    rows = np.where(np.abs(rows) < 1e-15 * np.abs(rows).max(axis=1, keepdims=True, initial=0.0), 0.0, rows)
+    columns: list[Reals] = []
+    for touching, members in _components(rows):
+        part = rows[np.ix_(touching, members)]
+        _, singular, vt = np.linalg.svd(part / np.linalg.norm(part, axis=1, keepdims=True))
+        for direction in vt[int(np.sum(singular > 1e-10)) :]:
+            column = np.zeros(size)
+            # What is zero but for rounding is zero, so that a parameter that the rows pin gets no standard error.
+            column[members] = np.where(np.abs(direction) < 1e-14, 0.0, direction)
+            columns.append(column)
+    return np.ascontiguousarray(np.array(columns).reshape(len(columns), size).T)
+
+
+def _components(rows: Reals) -> list[tuple[Integers, Integers]]:
+    """Return the rows and the columns of every set of columns that rows tie together; a column that is zero is on its own."""
+    tied = rows != 0.0
+    left = np.ones(rows.shape[1], dtype=bool)
+    components = []
+    while left.any():
+        members = np.zeros(left.size, dtype=bool)
+        members[np.argmax(left)] = True
+        touching = tied[:, members].any(axis=1)
+        while True:
+            grown = members | tied[touching].any(axis=0)
+            if np.array_equal(grown, members):
+                break
+            members, touching = grown, tied[:, grown].any(axis=1)
+        left &= ~members
+        components.append((np.flatnonzero(touching), np.flatnonzero(members)))
+    return components

@@ -76,4 +76,6 @@ def simulate(
         rng = np.random.default_rng(int(seed))
     else:
         raise OptionError(f"seed={seed!r} cannot seed a generator. Give a whole number of at least 0, or a numpy Generator.")
+    if generator is not None and not callable(getattr(generator, "draw", None)):
+        raise OptionError(f"generator= has no method draw(): {generator!r}. Give a generator such as `ts.Gaussian()`.")
     return (Gaussian() if generator is None else generator).draw(population, int(n), rng)
