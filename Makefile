@@ -31,7 +31,7 @@ notebooks: $(STAMP) ## execute the notebooks; a cell that fails, fails the targe
 	$(BIN)/python notebooks/execute.py
 
 docs: $(STAMP)
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(STAMP) ## speed against lavaan (when R has it) and semopy, on one core
 	$(BIN)/python -m benchmarks

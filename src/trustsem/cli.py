@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 FINE, BAD_INPUT, NOT_USABLE = 0, 2, 3
+SIMULATED = "The theory of Metz et al. (2022), fitted to trust_survey: 400 SIMULATED rows. The theory is true in them by construction."
 FORMATS = ("lavaan", "mplus", "openmx", "dagitty")
 # The root of what the parser raises on wrong arguments; its module has moved between versions of typer.
 _WRONG_USAGE: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException" and issubclass(kind, Exception))
@@ -126,8 +127,9 @@ def _options(
 def demo(out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("trustsem-demo")) -> int:
     """Judge the built-in theory on shipped simulated data."""
     _make(out)
-    print("The theory of Metz et al. (2022), fitted to trust_survey: 400 SIMULATED rows. The theory is true in them by construction.\n")
+    print(f"{SIMULATED}\n", flush=True)
     code = _appraised(ts.appraise("metz2022", ts.load_dataset("trust_survey")), out)
+    print(f"{_write(out / 'README.txt', SIMULATED)} says that the data are simulated; keep it with the rest.")
     print("\nNext: `trustsem theory --provenance` shows what the theory rests on, `trustsem appraise DATA.csv` judges it on your data.")
     return code
 

@@ -100,7 +100,7 @@ def test_every_code_in_the_source_has_a_remedy_and_is_used() -> None:
 
 
 def test_the_syntax_page_names_everything_that_is_refused() -> None:
-    page = text_of(DOCS / "syntax.md").replace("\\|", "|")
+    page = text_of(DOCS / "syntax.md").replace("&#124;", "|")
     for operator in OPERATORS:
         assert f" {operator} " in page
     for name in (*MODIFIERS, *(f"{header}:" for header in HEADERS)):
@@ -172,3 +172,10 @@ def test_the_public_page_says_the_same_to_type_checkers_and_at_run_time() -> Non
     looked_up = {name: module for module, names in ast.literal_eval(homes) for name in names.split()}
     assert looked_up == checked
     assert set(checked) <= set(ts.__all__)
+
+
+def test_roles_of_docstrings_become_plain_code() -> None:
+    hooks = load(DOCS / "hooks.py")
+    assert hooks.on_page_content("see :func:<code>trustsem.fit</code> and :meth:<code>~a.B.c</code>, not: <code>x</code>", page=None) == (
+        "see <code>fit</code> and <code>c</code>, not: <code>x</code>"
+    )

@@ -174,6 +174,13 @@ def _score(problem: Problem, x: Reals, options: SearchOptions) -> _Run:
     return _Run(*scoring(problem.structure, problem.moments, x, basis, origin, mapped, lower, upper, options.limit, options.tolerance))
 
 
+def _metric(problem: Problem, hessian: Reals) -> Reals:
+    """Return the size (r,) of each free coordinate that the Hessian (K, K) suggests."""
+    basis = problem.model.relations.basis
+    diagonal = np.diag(hessian) if basis is None else np.einsum("ki,kl,li->i", basis, hessian, basis)
+    return np.asarray(1.0 / np.sqrt(np.maximum(diagonal, max(1e-30 * float(diagonal.max(initial=0.0)), 1e-300))))
+
+
 def _quasi_newton(problem: Problem, x: Reals) -> Reals:
     """Return the best point of a bounded quasi-Newton search in parameters scaled by the expected Hessian."""
     from scipy.optimize import minimize
@@ -183,8 +190,7 @@ def _quasi_newton(problem: Problem, x: Reals) -> Reals:
     if not np.isfinite(height):
         return x
     basis = problem.model.relations.basis
-    diagonal = np.diag(hessian) if basis is None else np.einsum("ki,kl,li->i", basis, hessian, basis)
-    scale = 1.0 / np.sqrt(np.maximum(diagonal, 1e-12 * max(float(diagonal.max()), 1e-300)))
+    scale = _metric(problem, hessian)
 
     def objective(z: Reals) -> tuple[float, Reals]:
         height, gradient, _ = derivatives(problem, _to_theta(problem, z * scale))
@@ -198,10 +204,11 @@ def _quasi_newton(problem: Problem, x: Reals) -> Reals:
 
 
 def _perturbed(problem: Problem, runs: list[_Run], rng: np.random.Generator) -> Reals:
-    """Return the best point so far with a tenth or so of each parameter's size added at random, or the plain start if that is not admissible."""
+    """Return the best point so far with a fifth or so of each parameter's size added at random, or the plain start if that is not admissible."""
     best = _best(runs).x
-    for _ in range(20):
-        trial = best * (1.0 + 0.2 * rng.standard_normal(best.size)) + 0.05 * rng.standard_normal(best.size)
+    height, _, hessian = derivatives(problem, _to_theta(problem, best))
+    for _ in range(20 if np.isfinite(height) else 0):
+        trial = best * (1.0 + 0.2 * rng.standard_normal(best.size)) + 0.2 * _metric(problem, hessian) * rng.standard_normal(best.size)
         if np.isfinite(value(problem, _to_theta(problem, trial))):
             return trial
     return _to_free(problem, plain_start(problem.model, problem.blocks))

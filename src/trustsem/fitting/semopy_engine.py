@@ -32,7 +32,9 @@ __all__ = ["fit_with_semopy"]
 
 _OBJECTIVES = {"ML": "MLW", "ULS": "ULS", "GLS": "GLS"}
 _OPTIONS = {"ftol": 1e-14, "maxiter": 10_000}  # at its defaults semopy stops at three or four digits
-_NO_MINIMUM = "semopy reported success, but the gradient is not zero where it stopped (Newton decrement {:.2g}); it does not let variances be negative."
+_NO_MINIMUM = (
+    "semopy reported success, but the gradient is not zero where it stopped (Newton decrement {:.2g}); it does not let variances be negative."
+)
 _LARGEST_DECREMENT = 1e-7  # twice the distance from the minimum that still counts as having found it
 
 

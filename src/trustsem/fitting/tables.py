@@ -164,7 +164,8 @@ def standardized_solution(fit: Fit, *, kind: str, ci: bool, level: float) -> pd.
     values, slopes = standardized_values(fit, kind)
     errors = _delta(slopes, fit.theta_vcov)
     # A row that does not move with theta (to rounding) is a constant: no error, no test.
-    constant = np.abs(slopes).max(axis=1, initial=0.0) < 1e-12
+    spread = np.sqrt(np.diag(fit.theta_vcov))
+    constant = (np.abs(slopes) * np.where(np.isfinite(spread), spread, 1.0)).max(axis=1, initial=0.0) < 1e-12
     errors = np.where(constant | (errors < 1e-9), 0.0, errors)
     return pd.DataFrame({**_keys(fit), "est_std": values, **_inference_columns(values, errors, ci, level)})
 

@@ -17,7 +17,9 @@ _ROUNDING = 1e-10  # share of the total variance by which a variance that is hel
 def _not_definite(matrix: Reals) -> bool:
     if matrix.shape[0] < 2:
         return False
-    return bool(np.linalg.eigvalsh(matrix)[0] < -_TOLERANCE * max(1.0, float(np.abs(np.diag(matrix)).max())))
+    size = np.sqrt(np.abs(np.diag(matrix)))
+    size[size == 0.0] = 1.0
+    return bool(np.linalg.eigvalsh(matrix / np.outer(size, size))[0] < -_TOLERANCE)
 
 
 def inadmissible(model: Model, blocks: tuple[ImpliedBlock, ...]) -> tuple[str, ...]:

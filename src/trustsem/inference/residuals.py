@@ -59,16 +59,17 @@ def block_residuals(
     if problem.moments.discrepancy == 2:
         raise OptionError(f"residuals(type={kind!r}) needs a discrepancy with a distribution theory, which ULS lacks. Use type='cor'.")
     variances = _sampling_variances(problem, b) if kind == "normalized" else _residual_variances(problem, blocks, basis, b, observed)
-    n = sample.n
-    return _divide(cov, np.sqrt(np.maximum(variances[0], 0.0) / n)), None if mean is None else _divide(mean, np.sqrt(np.maximum(variances[1], 0.0) / n))
+    own = np.outer(sd, sd) ** 2 + S**2  # what the sampling variance would be if no moment were given
+    scaled = _divide(cov, variances[0] / sample.n, own / sample.n)
+    return scaled, None if mean is None else _divide(mean, variances[1] / sample.n, sd**2 / sample.n)
 
 
-def _divide(residual: Reals, error: Reals) -> Reals:
-    """Divide, leaving 0 where the moment is reproduced by construction and so has no sampling error of its own."""
-    if np.isnan(error).any():
+def _divide(residual: Reals, variance: Reals, own: Reals) -> Reals:
+    """Divide by the standard error, leaving 0 where the moment is reproduced by construction: nothing is left of its `own` sampling variance."""
+    if np.isnan(variance).any():
         return np.full_like(residual, np.nan)
-    usable = error > 1e-8 * max(float(error.max()), 1e-300)
-    return np.where(usable, residual / np.where(usable, error, 1.0), 0.0)
+    usable = variance > 1e-16 * own
+    return np.where(usable, residual / np.sqrt(np.where(usable, variance, 1.0)), 0.0)
 
 
 def _covariate_part(problem: Problem, b: int) -> tuple[Reals, np.ndarray]:

@@ -18,7 +18,8 @@ __all__ = ["CONVERGED", "ITERATION_LIMIT", "STALLED", "UNDEFINED_START", "scorin
 
 CONVERGED, ITERATION_LIMIT, STALLED, UNDEFINED_START = 0, 1, 2, 3
 
-_PATIENCE = 4
+# A decrement below _ROUNDING is as good as zero if no step can make it smaller; _PATIENCE is how many steps may try.
+_ROUNDING, _PATIENCE = 1e-12, 4
 
 
 @kernel
@@ -182,6 +183,7 @@ def scoring(
     gradient, hessian, theta = np.empty(size), np.empty((size, size)), np.empty(size)
     x, trial, step = np.empty(r), np.empty(r), np.zeros(r)
     g, h, before, learnt = np.empty(r), np.empty((r, r)), np.empty(r), np.zeros((r, r))
+    g_trial, h_trial, spare = np.empty(r), np.empty((r, r)), np.empty(r)
     _trial(start, step, lower, upper, x)
     _theta(x, basis, origin, mapped, theta)
     value = evaluate(structure, moments, theta, gradient, hessian)
@@ -204,14 +206,16 @@ def scoring(
                 decrement = _step(g, h, learnt, x, lower, upper, 1e-10, step)
                 damping = max(damping, 1e-10)
         if 0.0 <= decrement <= tolerance:
-            return x, value, iteration - 1, CONVERGED, decrement
+            # The step is there already, and so near the minimum it can only help: it doubles the number of correct digits for nothing.
+            _trial(x, step, lower, upper, trial)
+            return trial, value, iteration - 1, CONVERGED, decrement
         if damping > 0.0:
             while _step(g, h, learnt, x, lower, upper, damping, step) < 0.0:
                 damping *= 10.0
                 if damping > 1e12:
                     return x, value, iteration, STALLED, np.inf
-        # Below this the discrepancy is rounding noise, and only the gradient can tell whether a step was good.
-        noise = 1e-13 * max(1.0, abs(value))
+        # Promises below `quiet` may drown in the rounding errors of the discrepancy: then a step is good, too, if it makes the gradient smaller.
+        noise, quiet = 1e-13 * max(1.0, abs(value)), 1e-9 * max(1.0, abs(value))
         accepted, predicted = False, 0.0
         for _ in range(60):
             _trial(x, step, lower, upper, trial)
@@ -220,9 +224,13 @@ def scoring(
             # Derivatives at once: most steps are accepted, and then this is the only evaluation of the iteration.
             height = evaluate(structure, moments, theta, gradient, hessian)
             gain = value - height
-            if np.isfinite(height) and (gain >= 1e-4 * predicted or (predicted < noise and gain > -noise)):
-                accepted = True
-                if gain > 0.5 * predicted or predicted < noise:
+            accepted = np.isfinite(height) and gain >= 1e-4 * predicted
+            if not accepted and np.isfinite(height) and predicted < quiet:
+                _reduce(gradient, hessian, basis, mapped, g_trial, h_trial)
+                after = _step(g_trial, h_trial, learnt, trial, lower, upper, 0.0, spare)
+                accepted = 0.0 <= after < decrement or (gain > -noise and predicted < noise)
+            if accepted:
+                if gain > 0.5 * predicted or predicted < quiet:
                     damping = damping * 0.1 if damping > 1e-6 else 0.0
                 elif gain < 0.1 * predicted:
                     damping = max(4.0 * damping, 1e-3)
@@ -233,7 +241,7 @@ def scoring(
             if damping >= 1e12:
                 break
         if not accepted:
-            return x, value, iteration, STALLED, decrement
+            return x, value, iteration, CONVERGED if 0.0 <= decrement <= _ROUNDING else STALLED, decrement
         for a in range(r):
             before[a] = g[a]
         value = height
@@ -241,7 +249,7 @@ def scoring(
         _learn(before, g, h, learnt, x, trial)
         for a in range(r):
             x[a] = trial[a]
-        if predicted < noise:
+        if predicted < quiet:
             # At the limit of rounding: remember where the gradient was smallest, and stop when it has not become much smaller for some steps.
             after = _step(g, h, learnt, x, lower, upper, 0.0, step)
             idle += 1
@@ -250,6 +258,6 @@ def scoring(
                 best_decrement, best_value = after, value
                 for a in range(r):
                     best[a] = x[a]
-            if idle >= _PATIENCE and best_decrement <= 1e-12:
+            if idle >= _PATIENCE and best_decrement <= _ROUNDING:
                 return best, best_value, iteration, CONVERGED, best_decrement
     return x, value, limit, ITERATION_LIMIT, decrement

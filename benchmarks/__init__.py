@@ -1,0 +1,1 @@
+"""Speed of trustsem beside lavaan and semopy: ``python -m benchmarks``."""
