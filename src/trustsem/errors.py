@@ -103,16 +103,16 @@ class ModelSyntaxError(ModelError):
 
 WARNING_REMEDIES: Mapping[str, str] = MappingProxyType(
     {
-        "TS-DATA-01": "Rows with missing values were dropped (listwise). Report how many; estimates assume that the complete rows are representative.",
-        "TS-DATA-02": "The observed variances differ by a factor above 1,000,000 (standard deviations above 1,000). Estimates are unaffected, but rescaling makes them easier to read.",
-        "TS-DATA-03": "The matrix analysed has a unit diagonal: a correlation matrix is treated as a covariance matrix. The chi-square is right for a "
-        "scale-free model; standard errors are not. Give standard deviations with `ts.cor2cov` where they are known.",
+        "TS-DATA-01": "Rows with missing values were dropped (listwise). Report how many; the complete rows are taken to be representative.",
+        "TS-DATA-02": "Variances differ by a factor above 1,000,000. Estimates are unaffected, but rescaling makes them easier to read.",
+        "TS-DATA-03": "The matrix has a unit diagonal: correlations are treated as covariances. The chi-square is right for a scale-free "
+        "model; standard errors are not. Give standard deviations with `ts.cor2cov` where they are known.",
         "TS-DATA-04": "The sample is smaller than the number of free parameters. Standard errors and tests are not trustworthy; simplify the model.",
-        "TS-ID-01": "The information matrix is singular at the solution: the parameters named are not identified. Fix one of them or add information.",
+        "TS-ID-01": "The information matrix is singular: the parameters named are not identified. Fix one of them or add information.",
         "TS-FIT-01": "The search did not converge. Look at the starting values, at the scale of the variables and at the model itself.",
-        "TS-FIT-02": "The solution is inadmissible (a negative variance, or a covariance matrix that is not positive definite). The numbers are shown "
-        "as they are; do not interpret them before the cause is found (misspecification, small sample, outliers).",
-        "TS-FIT-03": "Constraints or bounds are active at the solution: the standard errors of the parameters involved assume that they hold exactly.",
+        "TS-FIT-02": "The solution is inadmissible (a negative variance, or a covariance matrix that is not positive definite). The numbers "
+        "are shown as they are; do not interpret them before the cause is found (misspecification, small sample, outliers).",
+        "TS-FIT-03": "Constraints or bounds are active: the standard errors of the parameters involved assume that they hold exactly.",
         "TS-MODEL-01": "An observed predictor has a variance, covariance or intercept in the model text; it is treated as random, not fixed.",
         "TS-THEORY-01": "A construct of the theory has no indicators in these data; it was projected out and the derived arrows are marked.",
     }

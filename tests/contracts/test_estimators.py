@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import CASES, admissible_point, exact_sample, model_of, numerical_jacobian, problem_of, random_sample, true_parameters
 
+from helpers import CASES, admissible_point, exact_sample, model_of, numerical_jacobian, problem_of, random_sample, true_parameters
 from trustsem.estimators import available, find
 from trustsem.fitting.search import SearchOptions, search
 from trustsem.inference.information import expected_information, observed_information

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import every_number, holzinger, quietly
 
 import trustsem as ts
+from helpers import every_number, holzinger, quietly
 from trustsem.estimators import available, find
 
 ESTIMATORS = available()
@@ -27,6 +27,12 @@ def data():
 
 def fit(text, frame, estimator="ML", **options):
     return quietly(ts.sem, text, frame, estimator=estimator, **options)
+
+
+def by_name(found):
+    """Estimates and standard errors by parameter, whichever way round a covariance is written."""
+    table = found.parameter_estimates()
+    return {(*sorted((row.lhs, row.rhs)), row.op) if row.op == "~~" else (row.lhs, row.rhs, row.op): (row.est, row.se) for row in table.itertuples()}
 
 
 def chisq(found):
@@ -55,11 +61,10 @@ def test_order_of_the_statements_does_not_matter(data, estimator):
     first = fit(SEM, data, estimator)
     second = fit("\n".join(reversed(SEM.split("\n"))), data, estimator)
     assert chisq(second) == pytest.approx(chisq(first), rel=1e-10)
-    one, other = first.coef(), second.coef()
-    assert set(one.index) == {name if name != "x4~~x1" else "x1~~x4" for name in other.index}
-    np.testing.assert_allclose(other[one.index], one, rtol=1e-6, atol=1e-7)
-    errors, again = np.sqrt(np.diag(first.vcov())), np.sqrt(np.diag(second.vcov().loc[one.index, one.index]))
-    np.testing.assert_allclose(again, errors, rtol=1e-6)
+    one, other = by_name(first), by_name(second)
+    assert set(one) == set(other)
+    for name, numbers in one.items():
+        np.testing.assert_allclose(other[name], numbers, rtol=1e-6, atol=1e-7, err_msg=str(name))
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -96,6 +101,11 @@ def test_units_of_single_variables_change_nothing_but_their_units(data, estimato
     np.testing.assert_allclose(other["se"], one["se"], rtol=1e-5, atol=1e-8)
     for measure in ("cfi", "tli", "rmsea", "rmsea_ci_upper", "srmr", "gfi", "pvalue", "baseline_chisq"):
         assert second.fit_measures()[measure] == pytest.approx(first.fit_measures()[measure], rel=1e-6, abs=1e-8), measure
+    for kind in ("cor", "normalized", "standardized"):
+        moments, again = first.residuals(kind)["cov"], second.residuals(kind)["cov"]
+        np.testing.assert_allclose(again, moments, rtol=1e-4, atol=1e-6, err_msg=kind)
+    np.testing.assert_allclose(second.modindices()["mi"], first.modindices()["mi"], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(second.rsquare(), first.rsquare(), rtol=1e-6)
     # An estimate has the units of what it connects; markers give factors the units of their first indicator.
     markers = {"visual": "x1", "textual": "x4", "speed": "x7"}
 
@@ -104,7 +114,9 @@ def test_units_of_single_variables_change_nothing_but_their_units(data, estimato
 
     table, again = first.parameter_estimates(), second.parameter_estimates()
     for row, new in zip(table.itertuples(), again.itertuples(), strict=True):
-        change = unit(row.lhs) * unit(row.rhs) if row.op == "~~" else unit(row.lhs) / unit(row.rhs) if row.op == "~" else unit(row.rhs) / unit(row.lhs)
+        change = (
+            unit(row.lhs) * unit(row.rhs) if row.op == "~~" else unit(row.lhs) / unit(row.rhs) if row.op == "~" else unit(row.rhs) / unit(row.lhs)
+        )
         assert new.est / change == pytest.approx(row.est, rel=2e-6, abs=1e-8), (row.lhs, row.op, row.rhs)
         assert new.se / change == pytest.approx(row.se, rel=2e-6, abs=1e-10), (row.lhs, row.op, row.rhs)
 

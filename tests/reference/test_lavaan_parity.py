@@ -42,12 +42,14 @@ P_VALUES = frozenset({"pvalue", "baseline_pvalue", "rmsea_pvalue", "rmsea_notclo
 UNSTABLE = "badly scaled: with df = 1 every standardized residual is plus or minus sqrt(chi-square) = .097, lavaan prints .0005 to .012"
 OWN_GROUP = "lavaan leaves out the sampling error that parameters shared with other groups bring in (see test_residual_calibration.py)"
 SHARED = (
-    "groups_metric groups_metric__gls groups_scalar groups_scalar__gls groups_scalar__wishart groups_scalar__observed groups_scalar__std_lv groups_strict "
-    "groups_strict_means groups_scalar_partial groups_regressions groups_labels groups_single_label groups_constraint groups_path_iris_equal "
-    "groups_covariance_input groups_covariance_means_input groups_covariance_means_input__wishart"
+    "groups_metric groups_metric__gls groups_scalar groups_scalar__gls groups_scalar__wishart groups_scalar__observed "
+    "groups_scalar__std_lv groups_strict groups_strict_means groups_scalar_partial groups_regressions groups_labels groups_single_label "
+    "groups_constraint groups_path_iris_equal groups_covariance_input groups_covariance_means_input groups_covariance_means_input__wishart"
 )
 UNCENTRED = "without a mean structure lavaan adds the mean of the observed cause twice; with meanstructure=TRUE it gives our numbers"
-MEDIATOR = "lavaan gives an observed variable that a latent one causes, and that itself causes others, no part in Bartlett's score; as an effect it has one"
+MEDIATOR = (
+    "lavaan gives an observed variable that a latent one causes, and that itself causes others, no part in Bartlett's score; as an effect it has one"
+)
 SKIPPED = {
     **{(case, "residuals_standardized"): OWN_GROUP for case in SHARED.split()},
     ("mimic_direct_effect", "modindices_rows"): "lavaan does not offer loadings for an indicator with a regression of its own (x3 ~ sex); we do",

@@ -1,0 +1,1 @@
+"""What the data say of the theory: verdicts, severity, implied independencies, rivals, sensitivity."""

@@ -31,6 +31,7 @@ SCHEMA = "trustsem.appraisal/1"
 ONE_WAVE = "Direction assumed, not tested: data of one wave cannot tell a cause from its effect."
 UNADJUSTED = "Intervals are unadjusted for the number of propositions; p-values and verdicts are adjusted."
 _DIRECTION = MappingProxyType({"+": 1, "-": -1})
+_SMALLEST_P = 0.001
 _SHOWN = ("cause", "effect", "sign", "est", "std", "ci_lower", "ci_upper", "p_zero", "verdict", "size_shown")
 
 
@@ -95,7 +96,8 @@ class Appraisal:
     def verdicts(self) -> pd.DataFrame:
         """One row per proposition.
 
-        Columns: ``id cause effect sign est se std std_se ci_lower ci_upper`` (the interval is that of ``std``, unadjusted) ``p_zero p_equivalent p_size``
+        Columns: ``id cause effect sign est se std std_se ci_lower ci_upper`` (the interval is that of ``std``, unadjusted) ``p_zero p_equivalent
+        p_size``
         (Holm-adjusted) ``sesoi verdict size_shown derived mark``.
         """
         import pandas as pd
@@ -145,8 +147,11 @@ class Appraisal:
         """What a reader has to know about the verdicts."""
         lines = [f"No verdicts: {self.withheld}"] if self.withheld else []
         lines += [ONE_WAVE, UNADJUSTED]
-        if len({*self.sesoi}) == 1:
-            lines.append(f"Smallest effect size of interest d = {self.sesoi[0]:g} (standardized). It is a default chosen here, not the paper's, unless you set it.")
+        if self.sesoi:
+            sizes = sorted({*self.sesoi})
+            shown = f"{sizes[0]:g}" if len(sizes) == 1 else f"{sizes[0]:g} to {sizes[-1]:g}"
+            origin = self.theory.sesoi.provenance.meaning if self.sesoi == tuple(claim.sesoi for claim in self.claims) else "set by you"
+            lines.append(f"Smallest effect size of interest d = {shown} (standardized; {origin}).")
         derived = [claim.path for claim in self.claims if claim.derived]
         if derived:
             lines.append(f"Derived, not stated by the theory: {', '.join(derived)}.")
@@ -157,14 +162,16 @@ class Appraisal:
                 f"Exact fit {judged}: chi-square({plain_test.df}) = {corrected.statistic:.2f}, p = {corrected.pvalue:.3f} with Swain's correction "
                 f"(uncorrected {plain_test.statistic:.2f}, p = {plain_test.pvalue:.3f})."
             )
-        lines += [f"{rival.id} ({rival.title}) cannot be told apart by these data: {rival.covariance_equivalent}" for rival in self.theory.rivals() if rival.covariance_equivalent]
+        lines += [
+            f"{rival.id} ({rival.title}) cannot be told apart by these data: {rival.covariance_equivalent}"
+            for rival in self.theory.rivals()
+            if rival.covariance_equivalent
+        ]
         lines += [str(warning) for warning in (*self.theory.warnings, *self.fit.warnings)]
         return tuple(lines)
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
-        rows = []
-        for row in self.verdicts.to_dict("records"):
-            rows.append([number(row[name]) if isinstance(row[name], float) else ("yes" if row[name] is True else "" if row[name] is False else str(row[name])) for name in _SHOWN])
+        rows = [[_cell(name, row[name]) for name in _SHOWN] for row in self.verdicts.to_dict("records")]
         header = ["cause", "effect", "sign", "est", "std", f"{self.level:.0%} CI", "", "p (Holm)", "verdict", "> d shown"]
         return header, rows
 
@@ -207,6 +214,14 @@ class Appraisal:
             indent=2,
             ensure_ascii=False,
         )
+
+
+def _cell(name: str, value: Any) -> str:
+    if name == "size_shown":
+        return "yes" if value else ""
+    if name == "p_zero" and value < _SMALLEST_P:
+        return f"< {number(_SMALLEST_P)}"
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def appraise(

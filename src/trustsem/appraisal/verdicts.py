@@ -1,7 +1,9 @@
 """The rule that turns estimates into verdicts. Everything is on the standardized scale.
 
-Three families of tests, Holm's correction (1979) in each: b = 0, two-sided; equivalence, |b| < d, by two one-sided tests (Schuirmann 1987); and b <= d in
-the stated direction. The first decides whether a sign is shown, the second whether the effect is too small to matter, the third whether it is shown to be
+Three families of tests, Holm's correction (1979) in each: b = 0, two-sided; equivalence, |b| < d, by two one-sided tests (Schuirmann 1987); and
+b <= d in
+the stated direction. The first decides whether a sign is shown, the second whether the effect is too small to matter, the third whether it is
+shown to be
 larger than d.
 """
 

@@ -34,13 +34,24 @@ class Estimator(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """As users write it."""
+        ...
+
     @property
-    def has_likelihood(self) -> bool: ...
+    def has_likelihood(self) -> bool:
+        """Whether the discrepancy is that of a likelihood."""
+        ...
+
     @property
-    def chisq_is_asymptotic(self) -> bool: ...
+    def chisq_is_asymptotic(self) -> bool:
+        """Whether the statistic is asymptotically chi-square under normality."""
+        ...
+
     @property
-    def fixed_x(self) -> bool: ...
+    def fixed_x(self) -> bool:
+        """Whether exogenous covariates are fixed by default."""
+        ...
 
     def prepare(self, model: Model, sample: Sample, likelihood: str) -> Problem:
         """Match `model` to `sample`: the moments with the estimator's divisor, in the model's order."""

@@ -1,6 +1,7 @@
 """Unweighted least squares (Joereskog 1977): the sum of squares of the distinct elements of ``S - Sigma`` and of ``xbar - mu``.
 
-The textbook form ``1/2 tr[(S - Sigma)^2]`` gives the diagonal half the weight. The two agree wherever all variances are fitted exactly (any model whose
+The textbook form ``1/2 tr[(S - Sigma)^2]`` gives the diagonal half the weight. The two agree wherever all variances are fitted exactly (any
+model whose
 residual variances are free); this one is lavaan's.
 """
 

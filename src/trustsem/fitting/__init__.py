@@ -1,0 +1,1 @@
+"""One model, fitted: the one orchestrator, without formulas."""

@@ -42,11 +42,11 @@ class _Constraints:
     units: tuple[Reals, Reals]
 
     def equal(self, theta: Reals) -> Reals:
-        return self.units[0] * np.array([difference.value(theta) for difference in self.equalities])
+        return np.asarray(self.units[0] * np.array([difference.value(theta) for difference in self.equalities]))
 
     def equal_jacobian(self, theta: Reals) -> Reals:
         slopes = np.array([difference.gradient(theta) for difference in self.equalities])
-        return self.units[0][:, None] * slopes.reshape(len(self.equalities), theta.size)
+        return np.asarray(self.units[0][:, None] * slopes.reshape(len(self.equalities), theta.size))
 
     def greater(self, theta: Reals) -> Reals:
         low, high = np.isfinite(self.lower), np.isfinite(self.upper)
@@ -89,7 +89,10 @@ def _constraints(problem: Problem, start: Reals) -> _Constraints:
     model = problem.model
     relations = model.relations
     equalities = relations.linear + relations.equalities
-    plain = (np.ones(len(equalities)), np.ones(len(relations.inequalities) + int(np.sum(np.isfinite(model.lower)) + np.sum(np.isfinite(model.upper)))))
+    plain = (
+        np.ones(len(equalities)),
+        np.ones(len(relations.inequalities) + int(np.sum(np.isfinite(model.lower)) + np.sum(np.isfinite(model.upper)))),
+    )
     constraints = _Constraints(equalities, relations.inequalities, model.lower, model.upper, plain)
     scale = _metric(derivatives(problem, start)[2])
 

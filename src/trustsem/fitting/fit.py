@@ -265,7 +265,8 @@ class Fit:
         Parameters
         ----------
         type : {"raw", "cor", "cor_bentler", "normalized", "standardized"}
-            Raw differences; differences of correlations; differences divided by the sample standard deviations; raw differences divided by the standard
+            Raw differences; differences of correlations; differences divided by the sample standard deviations; raw differences divided by the
+            standard
             error of the sample moment; by the standard error of the residual.
         """
         return tables.residuals(self, type)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,10 +42,10 @@ class Fitter:
     model: Model
     options: FitOptions
     plan: StartPlan
-    search_options: SearchOptions = SearchOptions()
+    search_options: SearchOptions = field(default_factory=SearchOptions)
     start: Mapping[str, float] | None = None
 
-    @property
+    @cached_property
     def observed(self) -> tuple[str, ...]:
         """The observed variables, in the order that arrays given to :meth:`fit` must have."""
         return tuple(dict.fromkeys(name for block in self.model.blocks for name in block.observed))
@@ -95,8 +96,10 @@ class Fitter:
     def _check(self, sample: Sample) -> None:
         groups = self.model.table.n_groups
         if len(sample.blocks) != groups:
-            raise DataError(f"The model has {groups} group(s), the sample {len(sample.blocks)}. Compile the model with like= a sample of the same groups.")
-        absent = [name for name in self.observed if name not in sample.names]
+            raise DataError(
+                f"The model has {groups} group(s), the sample {len(sample.blocks)}. Compile the model with like= a sample of the same groups."
+            )
+        absent = [] if sample.names == self.observed else [name for name in self.observed if name not in sample.names]
         if absent:
             raise DataError(f"The sample lacks {', '.join(absent)}.{closest(absent[0], sample.names)}")
         if self.model.has_means and any(block.mean is None for block in sample.blocks):
@@ -138,4 +141,3 @@ def issue(found: tuple[TrustsemWarning, ...], stacklevel: int) -> None:
     """Issue recorded warnings as Python warnings, so that nobody misses them."""
     for warning in found:
         warnings.warn(warning, stacklevel=stacklevel + 1)
-

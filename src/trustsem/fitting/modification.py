@@ -27,7 +27,9 @@ def modification_indices(fit: Fit, *, sort: bool, minimum: float) -> pd.DataFram
         raise OptionError(f"minimum={minimum!r} is not a modification index. Give a number, such as 3.84.")
     offered = candidates(fit.model)
     blocks = fit.implied_blocks
-    values = np.array([(blocks[c.block].A, blocks[c.block].S, blocks[c.block].m)[c.cell.kind].flat[_flat(c.cell, blocks[c.block].A.shape[0])] for c in offered])
+    values = np.array(
+        [(blocks[c.block].A, blocks[c.block].S, blocks[c.block].m)[c.cell.kind].flat[_flat(c.cell, blocks[c.block].A.shape[0])] for c in offered]
+    )
     mi, epc = score_tests(fit.problem, fit.estimate.theta, [(c.block, c.cell) for c in offered], values, fit.expected_vcov)
     columns: dict[str, object] = {
         "lhs": [c.row.lhs for c in offered],

@@ -117,11 +117,12 @@ def search(problem: Problem, plan: StartPlan, options: SearchOptions, start: Rea
         runs.append(_score(problem, _to_free(problem, plain_start(problem.model, problem.blocks)), options))
     if runs[-1].status != CONVERGED:
         runs.append(_score(problem, _quasi_newton(problem, _best(runs).x), options))
-    rng = np.random.default_rng(0)
-    for _ in range(options.restarts):
-        if any(run.status == CONVERGED for run in runs):
-            break
-        runs.append(_score(problem, _perturbed(problem, runs, rng), options))
+    if not any(run.status == CONVERGED for run in runs):
+        rng = np.random.default_rng(0)
+        for _ in range(options.restarts):
+            runs.append(_score(problem, _perturbed(problem, runs, rng), options))
+            if runs[-1].status == CONVERGED:
+                break
     return _conclude(problem, runs)
 
 

@@ -209,7 +209,11 @@ def rsquare(fit: Fit) -> Any:
 
     results = []
     for b, (layout, point) in enumerate(zip(fit.model.blocks, fit.implied_blocks, strict=True)):
-        endogenous = {cell.row for row, cell in zip(fit.model.table.rows, fit.model.cells, strict=True) if row.block == b + 1 and cell.kind == 0 and cell.row != cell.column}
+        endogenous = {
+            cell.row
+            for row, cell in zip(fit.model.table.rows, fit.model.cells, strict=True)
+            if row.block == b + 1 and cell.kind == 0 and cell.row != cell.column
+        }
         with np.errstate(divide="ignore", invalid="ignore"):
             explained = 1.0 - np.diag(point.S) / np.diag(point.V)
         explained[explained > 1.0] = np.nan  # a negative residual variance explains nothing
@@ -270,4 +274,3 @@ def predict(fit: Fit, data: Any, method: str) -> Any:
         weights = regression_weights(point) if method == "regression" else bartlett_weights(point)
         results.append(pd.DataFrame((rows - centre) @ weights.T + level, columns=list(layout.latent)))
     return _by_group(fit, results)
-

@@ -16,7 +16,8 @@ def baseline_test(problem: Problem) -> Chisq:
 
     Notes
     -----
-    Covariances among exogenous covariates stay free whether or not they are parameters of the model, and means are saturated. For maximum likelihood the
+    Covariances among exogenous covariates stay free whether or not they are parameters of the model, and means are saturated. For maximum
+    likelihood the
     minimum is ``log|T| - log|S|``, T being S with zeros; for least squares it is that of a linear regression on the free cells.
     """
     total, df = 0.0, 0

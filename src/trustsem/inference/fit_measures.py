@@ -135,7 +135,16 @@ def rmsea_measures(model: Chisq, n: float, n_groups: int) -> dict[str, float]:
         RMSEA is multiplied by the square root of the number of groups (Steiger 1998).
     """
     x, df = model
-    names = ("rmsea", "rmsea_ci_lower", "rmsea_ci_upper", "rmsea_ci_level", "rmsea_pvalue", "rmsea_close_h0", "rmsea_notclose_pvalue", "rmsea_notclose_h0")
+    names = (
+        "rmsea",
+        "rmsea_ci_lower",
+        "rmsea_ci_upper",
+        "rmsea_ci_level",
+        "rmsea_pvalue",
+        "rmsea_close_h0",
+        "rmsea_notclose_pvalue",
+        "rmsea_notclose_h0",
+    )
     if df == 0:
         return dict(zip(names, (0.0, 0.0, 0.0, RMSEA_LEVEL, math.nan, CLOSE, math.nan, NOT_CLOSE), strict=True))
     root = math.sqrt(n_groups / (n * df))

@@ -30,7 +30,8 @@ def observed_information(problem: Problem, theta: Reals) -> Reals:
     -----
     With ``R = W (Sigma - S*) W``, ``d = xbar - mu`` and dots for derivatives, the Hessian of the maximum likelihood discrepancy is
     ``tr(W S_k W S_l) - 2 tr(W S_l R S_k) + tr(R S_kl) + 2 d'W S_k W m_l + 2 d'W S_l W m_k + 2 m_k'W m_l - 2 d'W m_kl``, where S and m stand for the
-    derivatives of Sigma and mu. For least squares W is constant, which leaves the first, third, sixth and last term. Two conventions are lavaan's: for
+    derivatives of Sigma and mu. For least squares W is constant, which leaves the first, third, sixth and last term. Two conventions are
+    lavaan's: for
     unweighted least squares the expected information is returned, and for generalized least squares each block carries a further factor (n - 1)/n.
     """
     if problem.moments.discrepancy == 2:

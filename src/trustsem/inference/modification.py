@@ -65,7 +65,8 @@ def score_tests(problem: Problem, theta: Reals, candidates: Sequence[tuple[int, 
 def _condition_on_covariates(problem: Problem, structure: Structure, point: Reals, size: int, across: Reals, raw: Reals, score: Reals | None) -> None:
     """Leave the moments of fixed covariates out of the information on candidates that would change them (and out of the `score`), in place.
 
-    Those moments are not modelled, so they carry no information; free parameters do not touch them. lavaan leaves them in the score of maximum likelihood.
+    Those moments are not modelled, so they carry no information; free parameters do not touch them. lavaan leaves them in the score of maximum
+    likelihood.
     """
     blocks = implied(structure, point)
     shares = problem.shares
@@ -87,4 +88,6 @@ def _condition_on_covariates(problem: Problem, structure: Structure, point: Real
             if score is not None:
                 sample = problem.blocks[b]
                 gap = sample.mean - block.mean if sample.mean is not None else np.zeros(block.p)
-                score[m - size] = problem.multiplier[b] / problem.nobs * (0.5 * float(np.sum(weighted * (sample.cov - block.sigma))) + float(gap @ lifted))
+                score[m - size] = (
+                    problem.multiplier[b] / problem.nobs * (0.5 * float(np.sum(weighted * (sample.cov - block.sigma))) + float(gap @ lifted))
+                )

@@ -68,7 +68,7 @@ def _divide(residual: Reals, variance: Reals, own: Reals) -> Reals:
     """Divide by the standard error, leaving 0 where the moment is reproduced by construction: nothing is left of its `own` sampling variance."""
     if np.isnan(variance).any():
         return np.full_like(residual, np.nan)
-    usable = variance > 1e-16 * own
+    usable = variance > 1e-13 * own
     return np.where(usable, residual / np.sqrt(np.where(usable, variance, 1.0)), 0.0)
 
 

@@ -57,7 +57,8 @@ _FOLDER = str(cache_folder())
 def kernel(function: F) -> F:
     """Compile `function` with numba on first call, releasing the interpreter lock, its machine code cached on disk.
 
-    Division by zero gives infinity or NaN, as in NumPy. No ``fastmath``: the kernels rely on infinities and NaN, and on results that do not depend on the compiler's mood.
+    Division by zero gives infinity or NaN, as in NumPy. No ``fastmath``: the kernels rely on infinities and NaN, and on results that do not
+    depend on the compiler's mood.
     """
     previous = getattr(config, "CACHE_DIR", "")
     setattr(config, "CACHE_DIR", _FOLDER)  # noqa: B010 - numba fills its configuration at run time, so the name is not declared

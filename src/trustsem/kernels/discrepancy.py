@@ -123,7 +123,8 @@ def evaluate(structure: Structure, moments: Moments, theta: Reals, gradient: Rea
     Returns
     -------
     float
-        Sum over blocks of ``share * F``, with F the maximum likelihood discrepancy ``log|Sigma| + tr(S Sigma^-1) - log|S| - p + d' Sigma^-1 d`` or the
+        Sum over blocks of ``share * F``, with F the maximum likelihood discrepancy ``log|Sigma| + tr(S Sigma^-1) - log|S| - p + d' Sigma^-1 d``
+        or the
         generalized least squares discrepancy ``1/2 tr[(W (S - Sigma))^2] + d' W d``, where ``d = xbar - mu``, or the unweighted sum of squares of the
         distinct elements of ``S - Sigma`` and of d.
     """

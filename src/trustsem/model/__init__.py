@@ -1,0 +1,1 @@
+"""What a model implies: RAM structure, implied moments, starting values."""

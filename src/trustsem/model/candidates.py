@@ -27,7 +27,8 @@ class Candidate(NamedTuple):
 def candidates(model: Model) -> tuple[Candidate, ...]:
     """Return the fixed rows of the table, then for each block the loadings, covariances and regressions that are not in it.
 
-    Loadings are offered for indicators and variables without regressions, covariances among indicators and among latent variables, regressions among the
+    Loadings are offered for indicators and variables without regressions, covariances among indicators and among latent variables, regressions
+    among the
     variables that take part in one.
     """
     result = []

@@ -68,7 +68,9 @@ class Population:
             raise ModelError(f"The population gives a value for {unknown[0]!r}, which is no free parameter.{closest(unknown[0], names)}")
         missing = [name for name in names if name not in self.values]
         if missing:
-            raise ModelError(f"The population lacks values for {', '.join(missing[:8])}{' ...' if len(missing) > 8 else ''}. Give every free parameter one.")
+            raise ModelError(
+                f"The population lacks values for {', '.join(missing[:8])}{' ...' if len(missing) > 8 else ''}. Give every free parameter one."
+            )
         unusable = [name for name, value in self.values.items() if not isinstance(value, int | float | np.number) or not np.isfinite(value)]
         if unusable:
             raise ModelError(f"The population gives {unusable[0]!r} the value {self.values[unusable[0]]!r}. Give a finite number.")

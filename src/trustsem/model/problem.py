@@ -14,7 +14,20 @@ from trustsem.kernels.discrepancy import evaluate
 from trustsem.kernels.structure import COVARIANCE, OBSERVED, SQUARE, VARIABLES, VECTOR, Integers, Moments, Reals, Structure
 from trustsem.model.ram import Model
 
-__all__ = ["BlockMoments", "ImpliedBlock", "Problem", "block_moments", "block_values", "derivatives", "fill_borrowed", "implied", "lay_out", "least_squares_problem", "sample_order", "value"]
+__all__ = [
+    "BlockMoments",
+    "ImpliedBlock",
+    "Problem",
+    "block_moments",
+    "block_values",
+    "derivatives",
+    "fill_borrowed",
+    "implied",
+    "lay_out",
+    "least_squares_problem",
+    "sample_order",
+    "value",
+]
 
 
 class BlockMoments(NamedTuple):
@@ -94,9 +107,7 @@ class Problem:
         return sum(block.n for block in self.blocks)
 
 
-def block_moments(
-    n: int, mean: Reals | None, cov: Reals, order: Integers, *, divide_by_n: bool
-) -> BlockMoments:
+def block_moments(n: int, mean: Reals | None, cov: Reals, order: Integers, *, divide_by_n: bool) -> BlockMoments:
     """Return moments in the order `order`, from a covariance with divisor ``n - 1``, with divisor n if `divide_by_n`."""
     selected = cov[np.ix_(order, order)]
     if divide_by_n:

@@ -310,7 +310,8 @@ def _start_factors(theta: Reals, order: _Factors, plan: _BlockPlan, total: Reals
 def _fabin(order: _Factors, plan: _BlockPlan, total: Reals) -> tuple[Reals, Reals]:
     """Return the loadings (L,) and the factor variances (F,) from the covariances of the indicators.
 
-    FABIN 2 estimates the loading of an indicator as its regression on the reference indicator, with the factor's remaining indicators as instruments of
+    FABIN 2 estimates the loading of an indicator as its regression on the reference indicator, with the factor's remaining indicators as
+    instruments of
     equal weight. It works on correlations, so that the units of the indicators do not matter.
     """
     sd = np.sqrt(np.maximum(np.diag(total), 1e-300))

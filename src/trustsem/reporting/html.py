@@ -48,7 +48,7 @@ def report(source: Any, path: str | Path) -> Path:
 def report_html(source: Any) -> str:
     """Return the page that :func:`report` writes."""
     fit = fit_of(source)
-    theory = getattr(getattr(source, "theory", None), "name", "")
+    theory = getattr(getattr(source, "theory", None), "title", "")
     title = f"Appraisal of {theory or 'a theory'}" if is_appraisal(source) else f"Fit of a model to {fit.nobs} observations"
     parts = [f"<h1>{escape(title)}</h1>", _state(fit)]
     if is_appraisal(source):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import CASES, admissible_point, complex_step, model_of, problem_of, random_sample, reference_hessian, reference_value
 
+from helpers import CASES, admissible_point, complex_step, model_of, problem_of, random_sample, reference_hessian, reference_value
 from trustsem.kernels.discrepancy import evaluate
 from trustsem.model.problem import block_values, derivatives, value
 

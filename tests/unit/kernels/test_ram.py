@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import CASES, admissible_point, model_of, problem_of, random_sample, reference_matrices
 
+from helpers import CASES, admissible_point, model_of, problem_of, random_sample, reference_matrices
 from trustsem.model.problem import implied
 
 

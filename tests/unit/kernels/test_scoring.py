@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import CASES, Case, admissible_point, complex_step, exact_sample, model_of, problem_of, random_sample, reference_value, true_parameters
 from scipy.optimize import minimize
 
+from helpers import CASES, Case, admissible_point, complex_step, exact_sample, model_of, problem_of, random_sample, reference_value, true_parameters
 from trustsem.kernels.scoring import CONVERGED, ITERATION_LIMIT, STALLED, UNDEFINED_START, scoring
 from trustsem.model.problem import value
 

@@ -89,7 +89,7 @@ def appraisal(theory_fit):
     return SimpleNamespace(
         verdicts=verdicts,
         fit=theory_fit,
-        theory=SimpleNamespace(name="metz2022"),
+        theory=SimpleNamespace(title="metz2022"),
         rule="Smallest effect of interest .10 & alpha .05.",
         notes=["One wave: direction assumed, <not> tested."],
         seed=20220601,
