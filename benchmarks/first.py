@@ -16,6 +16,7 @@ from benchmarks.fit import DATA, THEORY, Result
 from benchmarks.tables import goal, table
 from benchmarks.timing import spread
 
+ROOT = Path(__file__).parents[1]
 CHILD = """
 import json, sys, time
 begin = time.perf_counter()
@@ -30,13 +31,14 @@ after_fit = time.perf_counter()
 fit.parameter_estimates()
 fit.fit_measures()
 after_tables = time.perf_counter()
-import resource
+sys.path.insert(0, sys.argv[3])
+from benchmarks.machine import peak_memory
 print(json.dumps({
     "numpy and pandas": after_pandas - begin,
     "trustsem": after_import - after_pandas,
     "first sem()": after_fit - before_fit,
     "first tables": after_tables - after_fit,
-    "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10),
+    "memory": peak_memory(),
 }))
 """
 
@@ -48,7 +50,9 @@ def fresh_process(cache: str, model: Path = THEORY, data: Path = DATA) -> dict[s
     source = str(Path(trustsem.__file__).parents[1])
     environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "PYTHONPATH": os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])}
     begin = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", CHILD, str(model), str(data)], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(model), str(data), str(ROOT)], env=environment, capture_output=True, text=True, check=True
+    )
     found: dict[str, float] = json.loads(done.stdout)
     return found | {"whole process": time.perf_counter() - begin}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from pathlib import Path
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -41,6 +42,10 @@ def describe(pinned: bool) -> list[str]:
 
 def peak_memory() -> float:
     """Return the largest resident size of this process so far, in MB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # here getrusage would count the parent's memory too, as it was when this process was forked
+        line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
+        return float(line.split()[1]) / 1024
     import resource
 
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -31,13 +31,13 @@ class SearchOptions:
     limit : int
         Iterations of each scoring run.
     tolerance : float
-        Largest Newton decrement ``g' H^-1 g`` at convergence (twice the distance of the discrepancy from its minimum).
+        Largest Newton decrement ``g' H^-1 g`` (twice the distance of the discrepancy from its minimum) before the last step, which is still taken.
     restarts : int
         Perturbed starts that are tried when all else fails.
     """
 
     limit: int = 500
-    tolerance: float = 1e-16
+    tolerance: float = 1e-15
     restarts: int = 6
 
 
@@ -103,7 +103,8 @@ def search(problem: Problem, plan: StartPlan, options: SearchOptions, start: Rea
     unit = _unit(problem)
     if unit != 1.0:
         moments = problem.moments._replace(share=problem.moments.share / unit)
-        found = search(replace(problem, moments=moments), plan, options, start)
+        # The unit is the size of the moments, far above that of the residuals: a finer tolerance keeps the digits of a small minimum.
+        found = search(replace(problem, moments=moments), plan, replace(options, tolerance=1e-4 * options.tolerance), start)
         return replace(found, discrepancy=found.discrepancy * unit, decrement=found.decrement * unit)
     relations = problem.model.relations
     bounded = bool(np.isfinite(problem.model.lower).any() or np.isfinite(problem.model.upper).any())

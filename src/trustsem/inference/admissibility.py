@@ -14,11 +14,11 @@ _TOLERANCE = 1e-6
 _ROUNDING = 1e-10  # share of the total variance by which a variance that is held at 0 may fall below it
 
 
-def _not_definite(matrix: Reals) -> bool:
+def _not_definite(matrix: Reals, variances: Reals) -> bool:
+    """Whether `matrix` (k, k), in units in which the total `variances` (k,) are 1, has a negative eigenvalue."""
     if matrix.shape[0] < 2:
         return False
-    size = np.sqrt(np.abs(np.diag(matrix)))
-    size[size == 0.0] = 1.0
+    size = np.sqrt(np.where(variances == 0.0, 1.0, np.abs(variances)))
     return bool(np.linalg.eigvalsh(matrix / np.outer(size, size))[0] < -_TOLERANCE)
 
 
@@ -43,8 +43,8 @@ def inadmissible(model: Model, blocks: tuple[ImpliedBlock, ...]) -> tuple[str, .
                 problems.append(f"the variance of {name} is negative ({block.S[i, i]:.4g}){where}")
             elif i >= p and block.V[i, i] < 0.0:
                 problems.append(f"the total variance of {name} is negative ({block.V[i, i]:.4g}){where}")
-        if _not_definite(block.V[p:, p:]):
+        if _not_definite(block.V[p:, p:], np.diag(block.V)[p:]):
             problems.append(f"the covariance matrix of the latent variables is not positive definite{where}")
-        if _not_definite(block.S[:p, :p]):
+        if _not_definite(block.S[:p, :p], np.diag(block.V)[:p]):
             problems.append(f"the residual covariance matrix of the observed variables is not positive definite{where}")
     return tuple(problems)

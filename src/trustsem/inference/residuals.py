@@ -50,7 +50,8 @@ def block_residuals(
     mean = sample.mean - point.mean if sample.mean is not None else None
     if kind == "raw":
         return cov, mean
-    sd, implied_sd = np.sqrt(np.diag(S)), np.sqrt(np.diag(Sigma))
+    with np.errstate(invalid="ignore"):  # a negative implied variance has no correlations
+        sd, implied_sd = np.sqrt(np.diag(S)), np.sqrt(np.diag(Sigma))
     if kind == "cor_bentler":
         return cov / np.outer(sd, sd), None if mean is None else mean / sd
     if kind in ("cor", "cor_bollen"):

@@ -55,17 +55,17 @@ def _add_derivatives(
     share: float,
     Z: Reals,
     WZ: Reals,
-    R: Reals,
+    E: Reals,
     pull: Reals,
     mu: Reals,
     gradient: Reals,
     hessian: Reals,
 ) -> None:
-    """Add one block's part of the gradient (K,) and of the expected Hessian (K, K); `pull` is ``W (xbar - mu)``, ``R = W (Sigma - S*) W``."""
+    """Add one block's part of the gradient (K,) and of the expected Hessian (K, K); `pull` is ``W (xbar - mu)``, ``E = Sigma - S*``."""
     p, count = Z.shape[1], last - first
-    K, RZ = np.empty((Z.shape[0], Z.shape[0])), np.empty(Z.shape)
+    K, EWZ = np.empty((Z.shape[0], Z.shape[0])), np.empty(Z.shape)
     multiply_transposed(WZ, Z, K)
-    multiply(Z, R, RZ)
+    multiply(WZ, E, EWZ)
     pair_weight, mean_weight = np.zeros(count), np.zeros(count)
     for a in range(count):
         kind, u, v = cells[first + a, 0], cells[first + a, 4], cells[first + a, 5]
@@ -78,7 +78,7 @@ def _add_derivatives(
             mean_weight[a] = 1.0
         slope, drift = 0.0, 0.0
         for i in range(p):
-            slope += Z[u, i] * RZ[v, i]
+            slope += WZ[u, i] * EWZ[v, i]
             drift += Z[u, i] * pull[i]
         gradient[cells[first + a, 3]] += share * 2.0 * (pair_weight[a] * slope - mean_weight[a] * drift)
     for a in range(count):
@@ -144,7 +144,7 @@ def evaluate(structure: Structure, moments: Moments, theta: Reals, gradient: Rea
             return np.inf
         offset, mean_offset = moments.start[block], moments.mean_start[block]
         sample, implied, E = np.empty((p, p)), np.empty((p, p)), np.empty((p, p))
-        W, WE, d, pull = np.empty((p, p)), np.empty((p, p)), np.zeros(p), np.zeros(p)
+        W, d, pull = np.empty((p, p)), np.zeros(p), np.zeros(p)
         for i in range(p):
             if means:
                 d[i] = moments.mean[mean_offset + i] - mu[i]
@@ -167,6 +167,7 @@ def evaluate(structure: Structure, moments: Moments, theta: Reals, gradient: Rea
             for i in range(p):
                 for j in range(p):
                     W[i, j] = moments.weight[offset + i * p + j]
+            WE = np.empty((p, p))
             multiply(W, E, WE)
             for i in range(p):
                 for j in range(p):
@@ -188,11 +189,9 @@ def evaluate(structure: Structure, moments: Moments, theta: Reals, gradient: Rea
         if size_theta > 0:
             first, last, share = structure.blocks[block, CELLS], structure.blocks[block, CELLS + 1], moments.share[block]
             Z = _gather(structure.columns, structure.blocks[block, COLUMNS], structure.blocks[block, COLUMNS + 1], p, B, V)
-            WZ, R = np.empty(Z.shape), np.empty((p, p))
-            multiply(W, E, WE)
-            multiply(WE, W, R)
+            WZ = np.empty(Z.shape)
             multiply(Z, W, WZ)
-            _add_derivatives(structure.cells, first, last, means, share, Z, WZ, R, pull, mu, gradient, hessian)
+            _add_derivatives(structure.cells, first, last, means, share, Z, WZ, E, pull, mu, gradient, hessian)
             if moments.discrepancy == 2:
                 _add_variance_terms(structure.cells, first, last, share, Z, hessian)
     return total
