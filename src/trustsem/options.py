@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
 from trustsem.errors import NotAvailableError, OptionError, closest
 
 __all__ = ["FitOptions", "choose", "refuse_later"]
 
-_LATER: Mapping[str, tuple[object, ...]] = {
-    # Options whose only value today is the default: anything else is refused by name instead of being ignored.
-    "ordered": (None, False, ()),
-    "cluster": (None,),
-    "sampling_weights": (None,),
-    "bootstrap": (None,),
-    "parameterization": (None, "delta"),
-    "conditional_x": (None, False),
-    "effect_coding": (None, False, ()),
-}
+_LATER: Mapping[str, tuple[object, ...]] = MappingProxyType(
+    {
+        # Options whose only value today is the default: anything else is refused by name instead of being ignored.
+        "ordered": (None, False, ()),
+        "cluster": (None,),
+        "sampling_weights": (None,),
+        "bootstrap": (None,),
+        "parameterization": (None, "delta"),
+        "conditional_x": (None, False),
+        "effect_coding": (None, False, ()),
+    }
+)
 
 
 def choose(name: str, value: object, allowed: tuple[str, ...]) -> str:

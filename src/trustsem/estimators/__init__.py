@@ -11,11 +11,14 @@ import sys
 from typing import Protocol, cast
 
 from trustsem.data.sample import Sample
-from trustsem.errors import OptionError, closest
+from trustsem.errors import NotAvailableError, OptionError, closest
 from trustsem.model.problem import Problem
 from trustsem.model.ram import Model
 
 __all__ = ["Estimator", "available", "find"]
+
+
+_LATER = ("MLM", "MLMV", "MLMVS", "MLR", "MLF", "WLS", "WLSM", "WLSMV", "DWLS", "ULSM", "ULSMV", "PML")
 
 
 class Estimator(Protocol):
@@ -68,11 +71,15 @@ def find(name: str) -> Estimator:
 
     Raises
     ------
+    NotAvailableError
+        If lavaan has it and this version does not.
     OptionError
         If there is none.
     """
     loaded = sys.modules.get(f"{__name__}.{name.lower()}") if isinstance(name, str) else None
     if loaded is None:
+        if isinstance(name, str) and name.upper() in _LATER:
+            raise NotAvailableError(f"estimator={name!r} is not available yet. Available are {', '.join(available())}.")
         if not isinstance(name, str) or name.upper() not in available():
             near = closest(str(name).upper(), available())
             raise OptionError(f"Unknown estimator={name!r}. Available are {', '.join(available())}.{near}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trustsem.data.sample import Sample
-from trustsem.errors import ModelError, OptionError, TrustsemWarning, closest
+from trustsem.errors import ConvergenceError, IdentificationError, ModelError, OptionError, TrustsemWarning, closest
 from trustsem.estimators import find
 from trustsem.fitting import measures, tables
 from trustsem.fitting.modification import modification_indices
@@ -344,8 +344,6 @@ class Fit:
         ------
         ConvergenceError
         """
-        from trustsem.errors import ConvergenceError
-
         if not self.converged:
             raise ConvergenceError(f"{self.reason} Look at `fit.warnings` for what to do.")
         return self
@@ -358,8 +356,6 @@ def check_counting_rule(model: Model) -> None:
     ------
     IdentificationError
     """
-    from trustsem.errors import IdentificationError
-
     free = model.n_theta - model.relations.linear_rank - len(model.relations.equalities)
     if free > model.n_moments:
         raise IdentificationError(

@@ -37,6 +37,8 @@ class Fitter:
     search_options : SearchOptions
     start : dict or None
         Starting values by parameter name, used instead of the computed ones.
+    notices : tuple of TrustsemWarning
+        Warnings about the model, which every fit carries.
     """
 
     model: Model
@@ -44,6 +46,7 @@ class Fitter:
     plan: StartPlan
     search_options: SearchOptions = field(default_factory=SearchOptions)
     start: Mapping[str, float] | None = None
+    notices: tuple[TrustsemWarning, ...] = ()
 
     @cached_property
     def observed(self) -> tuple[str, ...]:
@@ -75,13 +78,13 @@ class Fitter:
         names = None if hasattr(cov, "columns") or not isinstance(cov, np.ndarray) else self.observed
         return self.fit_sample(sample_from_moments(cov, nobs, mean, names))
 
-    def fit_sample(self, sample: Sample, notices: tuple[TrustsemWarning, ...] = ()) -> Fit:
+    def fit_sample(self, sample: Sample) -> Fit:
         """Fit to a sample that has the model's variables and groups."""
         self._check(sample)
         problem = find(self.options.estimator).prepare(self.model, sample, self.options.likelihood)
         start = None if self.start is None else _named_start(self.model, self.start)
         estimate = search(problem, self.plan, self.search_options, start)
-        found = sample.notices + notices
+        found = sample.notices + self.notices
         if sample.nobs < self.model.n_theta:
             found += (TrustsemWarning("TS-DATA-04", f"{sample.nobs} observations for {self.model.n_theta} parameters."),)
         return Fit(self.model, sample, problem, estimate, self.options, found)
@@ -106,11 +109,11 @@ class Fitter:
             raise DataError("The model has a mean structure, but the sample has no means. Give sample_mean=, or set meanstructure=False.")
 
 
-def make_fitter(model: Model, options: FitOptions, start: Mapping[str, float] | None = None) -> Fitter:
+def make_fitter(model: Model, options: FitOptions, start: Mapping[str, float] | None = None, notices: tuple[TrustsemWarning, ...] = ()) -> Fitter:
     """Return the fitter of a compiled model."""
     if start is not None:
         _named_start(model, start)
-    return Fitter(model, options, plan_start(model), SearchOptions(), start)
+    return Fitter(model, options, plan_start(model), SearchOptions(), start, notices)
 
 
 def _named_start(model: Model, start: Mapping[str, float]) -> Reals:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -14,11 +15,13 @@ from trustsem.model.starts import StartPlan, plain_start, start_values
 
 __all__ = ["Estimate", "SearchOptions", "search"]
 
-_REASONS = {
-    CONVERGED: "converged",
-    ITERATION_LIMIT: "The search reached its iteration limit before the gradient vanished.",
-    STALLED: "The search stalled: no step lowered the discrepancy although the gradient is not zero.",
-}
+_REASONS = MappingProxyType(
+    {
+        CONVERGED: "converged",
+        ITERATION_LIMIT: "The search reached its iteration limit before the gradient vanished.",
+        STALLED: "The search stalled: no step lowered the discrepancy although the gradient is not zero.",
+    }
+)
 _NO_START = "No admissible starting point was found: the implied covariance matrix is not positive definite at any of them."
 
 

@@ -13,7 +13,7 @@ from trustsem.data.frames import sample_from_frame
 from trustsem.data.groups import read_grouping
 from trustsem.data.sample import Sample
 from trustsem.data.summary import sample_from_moments
-from trustsem.errors import DataError, OptionError, closest
+from trustsem.errors import DataError, OptionError, TrustsemWarning, closest
 from trustsem.estimators import find
 from trustsem.fitting.fit import Fit, check_counting_rule
 from trustsem.fitting.fitter import Fitter, issue, make_fitter
@@ -27,15 +27,15 @@ __all__ = ["cfa", "compile", "growth", "lavaan", "sem"]
 
 
 @runtime_checkable
-class HasModel(Protocol):
-    """Anything that states a model as a parameter table (a theory of change)."""
+class HasSyntax(Protocol):
+    """Anything that states a model in lavaan syntax (a theory of change)."""
 
-    def model(self) -> ParameterTable:
-        """Return the parameter table."""
+    def syntax(self) -> str:
+        """Return the model text."""
         ...
 
 
-ModelLike = str | ParameterTable | HasModel
+ModelLike = str | ParameterTable | HasSyntax
 
 _DEFAULT_FIELDS = tuple(field.name for field in fields(Defaults))
 _FLAGS = (*_DEFAULT_FIELDS, "sample_cov_rescale")
@@ -82,8 +82,8 @@ def sem(
     ----------
     model : str, ParameterTable or Theory
         lavaan model syntax, a parameter table, or a theory of change.
-    data : data frame or mapping, optional
-        Rows of observations (pandas, polars, or name to array). Only the model's variables are read.
+    data : data frame, mapping or Sample, optional
+        Rows of observations (pandas, polars, or name to array), of which only the model's variables are read; or a sample made before.
     estimator : {"ML", "GLS", "ULS"}
         Discrepancy to be minimised.
     missing : {"listwise"}
@@ -174,7 +174,7 @@ def compile(model: ModelLike, like: Any = None, *, function: str = "sem", **opti
     Fitter
     """
     settings = _checked(options)
-    labels = like.group_labels if isinstance(like, Sample) else _group_labels(like, settings) if like is not None else ("",)
+    labels = _group_labels(like, settings) if like is not None else ("",)
     return _fitter(function, model, settings, labels)
 
 
@@ -225,7 +225,18 @@ def _fitter(function: str, model: ModelLike, settings: Mapping[str, Any], labels
     table = _table(function, model, settings, labels, estimator.fixed_x)
     compiled = compile_model(_bounded(table, settings.get("bounds")))
     check_counting_rule(compiled)
-    return make_fitter(compiled, options, _start(settings.get("start")))
+    notices = _written_moments(table) if settings.get("fixed_x", estimator.fixed_x) and isinstance(model, str) else ()
+    return make_fitter(compiled, options, _start(settings.get("start")), notices)
+
+
+def _written_moments(table: ParameterTable) -> tuple[TrustsemWarning, ...]:
+    """Warn of covariates that are not fixed because the text writes a moment of theirs."""
+    first = [row for row in table.rows if row.block == 1]
+    causes = {row.rhs for row in first if row.op == "~"}
+    others = {row.lhs for row in first if row.op in ("~", "=~")} | {row.rhs for row in first if row.op == "=~"}
+    written = {name for row in first if row.user == 1 and row.op in ("~~", "~1") for name in (row.lhs, row.rhs)}
+    named = sorted(causes & written - others)
+    return (TrustsemWarning("TS-MODEL-01", f"Random, not fixed: {', '.join(named)}."),) if named else ()
 
 
 def _table(function: str, model: ModelLike, settings: Mapping[str, Any], labels: tuple[str, ...], fixed_x: bool) -> ParameterTable:
@@ -233,8 +244,8 @@ def _table(function: str, model: ModelLike, settings: Mapping[str, Any], labels:
     if "sample_cov" in settings and "sample_mean" not in settings:
         defaults = replace(defaults, meanstructure=False)  # no means to be modelled, not even for groups
     given = {name: settings[name] for name in _DEFAULT_FIELDS if name in settings}
-    if isinstance(model, HasModel):
-        model = model.model()
+    if isinstance(model, HasSyntax):
+        model = model.syntax()
     if not isinstance(model, str | ParameterTable):
         raise OptionError(f"model= must be model syntax, a ParameterTable or a Theory, not {type(model).__name__!r}.")
     if isinstance(model, str) and settings.get("constraints"):
@@ -282,6 +293,10 @@ def _group_labels(data: Any, settings: Mapping[str, Any]) -> tuple[str, ...]:
             return tuple(str(label) for label in (wanted or range(1, len(cov) + 1)))
         return ("",)
     group = settings.get("group")
+    if isinstance(data, Sample):
+        if group is not None and group != data.group:
+            raise OptionError(f"group={group!r} cannot be applied to a Sample, which has its groups already. Leave group= out.")
+        return data.group_labels
     if group is None:
         return ("",)
     return read_grouping(open_table(data, [group]).values(group), group, wanted).labels
@@ -294,6 +309,8 @@ def _sample(fitter: Fitter, data: Any, settings: Mapping[str, Any], labels: tupl
         for name in ("sample_mean", "sample_nobs"):
             if name in settings:
                 raise DataError(f"{name}= belongs to sample_cov=; with data= the rows say it. Leave {name}= out.")
+        if isinstance(data, Sample):
+            return data.select(fitter.observed)
         return sample_from_frame(
             data, fitter.observed, group=settings.get("group"), missing=fitter.options.missing, group_label=settings.get("group_label")
         )

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,8 @@ from trustsem.model.starts import plain_start
 
 __all__ = ["fit_with_semopy"]
 
-_OBJECTIVES = {"ML": "MLW", "ULS": "ULS", "GLS": "GLS"}
-_OPTIONS = {"ftol": 1e-14, "maxiter": 10_000}  # at its defaults semopy stops at three or four digits
+_OBJECTIVES = MappingProxyType({"ML": "MLW", "ULS": "ULS", "GLS": "GLS"})
+_OPTIONS = MappingProxyType({"ftol": 1e-14, "maxiter": 10_000})  # at its defaults semopy stops at three or four digits
 _NO_MINIMUM = (
     "semopy reported success, but the gradient is not zero where it stopped (Newton decrement {:.2g}); it does not let variances be negative."
 )
@@ -105,7 +106,7 @@ def _estimate(problem: Problem, objective: str) -> Estimate:
     with _quiet():
         fitted = _semopy_model(model, plain)
         try:
-            result = fitted.fit(cov=cov, n_samples=problem.nobs, obj=objective, options=_OPTIONS)
+            result = fitted.fit(cov=cov, n_samples=problem.nobs, obj=objective, options=dict(_OPTIONS))
         except (np.linalg.LinAlgError, ValueError) as error:
             return _failed(problem, f"semopy stopped with {type(error).__name__}: {error}")
         theta = _read(model, plain, fitted)

@@ -241,8 +241,9 @@ def effects(fit: Fit, *, standardized: bool, ci: bool, level: float) -> pd.DataF
         columns["est"] = table.value
         columns |= _inference_columns(table.value, _delta(table.slopes, fit.theta_vcov), ci, level)
         if standardized:
-            sd = np.sqrt(np.diag(point.V))
-            columns["est_std"] = table.value * sd[list(table.cause)] / sd[list(table.effect)]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                sd = np.sqrt(np.diag(point.V))
+                columns["est_std"] = table.value * sd[list(table.cause)] / sd[list(table.effect)]
         frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
 
