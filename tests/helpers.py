@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +38,7 @@ class Case(NamedTuple):
     text: str
     function: str = "sem"
     groups: int = 1
-    defaults: dict[str, Any] = {}
+    defaults: Mapping[str, Any] = MappingProxyType({})
 
 
 CASES: dict[str, Case] = {
@@ -226,22 +227,21 @@ def duplication(p: int) -> Numbers:
 
 def reference_hessian(problem: Problem, theta: Numbers) -> Numbers:
     """Return the expected Hessian ``2 (J' V J + M' W M)`` with ``V = 1/2 D'(W x W)D`` (unit matrix for ULS), J and M the Jacobians of the moments."""
-    total = np.zeros((theta.size, theta.size))
-    for b, share in enumerate(problem.moments.share):
-        Sigma, _ = reference_moments(problem, b, theta)
-        p = Sigma.shape[0]
-        kind = problem.moments.discrepancy
-        W = {0: lambda: np.linalg.inv(Sigma), 1: lambda: np.linalg.inv(problem.blocks[b].cov), 2: lambda: np.eye(p)}[kind]()
-        D = duplication(p)
-        V = np.eye(p * (p + 1) // 2) if kind == 2 else 0.5 * D.T @ np.kron(W, W) @ D
-        rows, columns = np.tril_indices(p)
-        J = complex_step(lambda point: reference_moments(problem, b, point)[0][rows, columns], theta)
-        hessian = J.T @ V @ J
-        if problem.blocks[b].mean is not None:
-            M = complex_step(lambda point: reference_moments(problem, b, point)[1], theta)
-            hessian = hessian + M.T @ W @ M
-        total += share * 2.0 * hessian
-    return total
+    return sum(share * _reference_block_hessian(problem, b, theta) for b, share in enumerate(problem.moments.share))
+
+
+def _reference_block_hessian(problem: Problem, b: int, theta: Numbers) -> Numbers:
+    Sigma, _ = reference_moments(problem, b, theta)
+    p = Sigma.shape[0]
+    kind = problem.moments.discrepancy
+    W = np.eye(p) if kind == 2 else np.linalg.inv(problem.blocks[b].cov if kind == 1 else Sigma)
+    D = duplication(p)
+    V = np.eye(p * (p + 1) // 2) if kind == 2 else 0.5 * D.T @ np.kron(W, W) @ D
+    rows, columns = np.tril_indices(p)
+    J = complex_step(lambda point: reference_moments(problem, b, point)[0][rows, columns], theta)
+    M = complex_step(lambda point: reference_moments(problem, b, point)[1], theta)
+    modelled = float(problem.blocks[b].mean is not None)
+    return np.asarray(2.0 * (J.T @ V @ J + modelled * (M.T @ W @ M)))
 
 
 def numerical_jacobian(function: Callable[[Numbers], Numbers], theta: Numbers, steps: Numbers) -> Numbers:

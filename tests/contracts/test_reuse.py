@@ -13,9 +13,9 @@ from multiprocessing import get_context
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import SOURCE, every_number, holzinger, quietly
 
 import trustsem as ts
+from helpers import SOURCE, every_number, holzinger, quietly
 from trustsem import errors
 from trustsem.estimators import available, find
 

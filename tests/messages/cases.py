@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from helpers import Case, correlations, holzinger, model_of, quietly
 
 import trustsem as ts
+from helpers import Case, correlations, holzinger, model_of, quietly
 from trustsem.data.sample import Sample
 from trustsem.fitting.fitter import make_fitter
 from trustsem.inference.residuals import block_residuals
@@ -67,7 +67,15 @@ def hopeless() -> ts.Fit:
 
 
 def flags() -> dict[str, Mistake]:
-    names = {"std_lv": "yes", "fixed_x": "no", "meanstructure": "maybe", "orthogonal": 2, "auto_var": 1, "int_ov_free": "TRUE", "sample_cov_rescale": "no"}
+    names = {
+        "std_lv": "yes",
+        "fixed_x": "no",
+        "meanstructure": "maybe",
+        "orthogonal": 2,
+        "auto_var": 1,
+        "int_ov_free": "TRUE",
+        "sample_cov_rescale": "no",
+    }
     return dict(option(name, value, "not a yes or no", "True or False") for name, value in names.items())
 
 
@@ -139,9 +147,7 @@ FITTER: dict[str, Mistake] = {
     "array with the wrong columns": Mistake(lambda: ts.compile(ONE).fit(np.ones((9, 2))), ts.DataError, ("(9, 2)", "3 columns: x1, x2, x3")),
     "array with one dimension": Mistake(lambda: ts.compile(ONE).fit(np.ones(9)), ts.DataError, ("(9,)", "x1, x2, x3")),
     "array of text": Mistake(lambda: ts.compile(ONE).fit(np.array([["a", "b", "c"]] * 9)), ts.DataError, ("<U1", "astype(float)")),
-    "other number of groups": Mistake(
-        lambda: ts.compile(ONE).fit(cfa(group="school").sample), ts.DataError, ("1 group(s)", "the sample 2", "like=")
-    ),
+    "other number of groups": Mistake(lambda: ts.compile(ONE).fit(cfa(group="school").sample), ts.DataError, ("1 group(s)", "the sample 2", "like=")),
     "sample without a variable": Mistake(
         lambda: ts.compile(ONE).fit(Sample(("x1", "x2", "x33"), cfa().sample.blocks, None, (), 301, ())), ts.DataError, ("x3", "'x33'")
     ),
@@ -155,9 +161,7 @@ MODEL: dict[str, Mistake] = {
     "no observed variable": Mistake(
         lambda: compile_model(table(Row("f", "=~", "g"), Row("g", "=~", "f"))), ts.ModelError, ("no observed variables", "=~")
     ),
-    "empty group": Mistake(
-        lambda: compile_model(table(Row("y", "~~", "y"), n_groups=2)), ts.ModelError, ("Block 2", "no parameters", "header")
-    ),
+    "empty group": Mistake(lambda: compile_model(table(Row("y", "~~", "y"), n_groups=2)), ts.ModelError, ("Block 2", "no parameters", "header")),
     "operator without an estimator": Mistake(
         lambda: compile_model(table(Row("y", "|", "t1"), Row("y", "~~", "y"))), ts.NotAvailableError, ("'|'", "=~, ~, ~~ and ~1")
     ),
@@ -205,14 +209,18 @@ SIMULATE: dict[str, Mistake] = {
     "source is text": Mistake(lambda: ts.simulate("y ~ x", n=10, seed=1), ts.OptionError, ("'str'", "ts.Population(")),
     "seed is negative": Mistake(lambda: ts.simulate(population(), n=10, seed=-1), ts.OptionError, ("seed=-1", "numpy Generator")),
     "seed is None": Mistake(lambda: ts.simulate(population(), n=10, seed=None), ts.OptionError, ("seed=None", "whole number")),
-    "generator is a number": Mistake(lambda: ts.simulate(population(), n=10, seed=1, generator=3), ts.OptionError, ("generator=", "draw()", "Gaussian()")),
+    "generator is a number": Mistake(
+        lambda: ts.simulate(population(), n=10, seed=1, generator=3), ts.OptionError, ("generator=", "draw()", "Gaussian()")
+    ),
     "too few empirical rows": Mistake(
         lambda: ts.simulate(population(), n=2, seed=1, generator=ts.Gaussian(empirical=True)), ts.OptionError, ("empirical=True", "n=2", "(2)")
     ),
 }
 
 SEMOPY: dict[str, Mistake] = {
-    "semopy with groups": Mistake(lambda: sem(engine="semopy", group="school"), ts.NotAvailableError, ("engine=", "several groups", "Leave engine= out")),
+    "semopy with groups": Mistake(
+        lambda: sem(engine="semopy", group="school"), ts.NotAvailableError, ("engine=", "several groups", "Leave engine= out")
+    ),
     "semopy with means": Mistake(lambda: sem(engine="semopy", meanstructure=True), ts.NotAvailableError, ("engine=", "mean structure")),
     "semopy with constraints": Mistake(lambda: sem("x1 ~ a*x2 + b*x3\na == b", engine="semopy"), ts.NotAvailableError, ("constraints",)),
     "semopy with bounds": Mistake(lambda: sem(engine="semopy", bounds="pos_var"), ts.NotAvailableError, ("bounds",)),

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import correlations, holzinger, quietly
 
 import trustsem as ts
+from helpers import correlations, holzinger, quietly
 from trustsem.errors import WARNING_REMEDIES
 
 DATA = holzinger()
@@ -27,7 +27,6 @@ class Odd(NamedTuple):
     call: Any
     state: str  # letters: c converged, a admissible, i identified
     codes: tuple[str, ...] = ()
-
 
 
 def fit(function: str, text: str, *, cov: pd.DataFrame | None = None, data: pd.DataFrame = DATA, **options: Any) -> Any:
@@ -234,7 +233,7 @@ def test_a_minimum_at_infinity_is_never_reported_as_a_clean_solution() -> None:
     """Two indicators that share nothing but the third: the discrepancy falls for ever, to 0."""
     found = quietly(ts.cfa, "f =~ a + b + c", sample_cov=3.0 * correlations(".4 .4 0", "a b c"), sample_nobs=500)
     assert not (found.converged and found.admissible and found.identified)
-    assert set(warning.code for warning in found.warnings) & {"TS-FIT-01", "TS-ID-01"}
+    assert {warning.code for warning in found.warnings} & {"TS-FIT-01", "TS-ID-01"}
 
 
 def test_abs_is_not_linear() -> None:

@@ -10,10 +10,10 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from helpers import SOURCE
-from messages.cases import BAD_DATA, MISTAKES, ONE, cfa
 
 import trustsem as ts
+from helpers import SOURCE
+from messages.cases import BAD_DATA, MISTAKES, ONE, cfa
 
 CORE = ("kernels", "model", "estimators", "inference", "fitting", "simulators", "options.py")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,18 +23,20 @@ __all__ = ["Summary", "summarise", "to_html", "to_json"]
 
 _NAME_WIDTH, _COLUMN_WIDTH = 18, 9
 _SHOWN_INDICES = 25
-_COLUMNS = {
-    "est": "Estimate",
-    "se": "Std.Err",
-    "z": "z-value",
-    "pvalue": "P(>|z|)",
-    "ci_lower": "ci.lower",
-    "ci_upper": "ci.upper",
-    "std_lv": "Std.lv",
-    "std_all": "Std.all",
-}
+_COLUMNS = MappingProxyType(
+    {
+        "est": "Estimate",
+        "se": "Std.Err",
+        "z": "z-value",
+        "pvalue": "P(>|z|)",
+        "ci_lower": "ci.lower",
+        "ci_upper": "ci.upper",
+        "std_lv": "Std.lv",
+        "std_all": "Std.all",
+    }
+)
 _SECTIONS = ("Latent Variables", "Regressions", "Covariances", "Intercepts", "Variances")
-_SECTION_OF = {"=~": "Latent Variables", "~": "Regressions", "~1": "Intercepts"}
+_SECTION_OF = MappingProxyType({"=~": "Latent Variables", "~": "Regressions", "~1": "Intercepts"})
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from trustsem.kernels.structure import (
     CELLS,
     COLUMNS,
     COVARIANCE,
-    INTERCEPT,
     MEANS,
     OBSERVED,
     PATH,
@@ -52,6 +51,7 @@ def _add_derivatives(
     first: int,
     last: int,
     means: bool,
+    distinct: bool,
     share: float,
     Z: Reals,
     WZ: Reals,
@@ -61,7 +61,10 @@ def _add_derivatives(
     gradient: Reals,
     hessian: Reals,
 ) -> None:
-    """Add one block's part of the gradient (K,) and of the expected Hessian (K, K); `pull` is ``W (xbar - mu)``, ``E = Sigma - S*``."""
+    """Add one block's part of the gradient (K,) and of the expected Hessian (K, K); `pull` is ``W (xbar - mu)``, ``E = Sigma - S*``.
+
+    If the moments weigh as `distinct` elements, the diagonal counts twice as much as it does in a trace: ``sum_i dSigma_ii,k dSigma_ii,l`` is added.
+    """
     p, count = Z.shape[1], last - first
     K, EWZ = np.empty((Z.shape[0], Z.shape[0])), np.empty(Z.shape)
     multiply_transposed(WZ, Z, K)
@@ -86,26 +89,13 @@ def _add_derivatives(
         for b in range(a + 1):
             ub, vb, kb = cells[first + b, 4], cells[first + b, 5], cells[first + b, 3]
             value = 2.0 * pair_weight[a] * pair_weight[b] * (K[ua, ub] * K[va, vb] + K[ua, vb] * K[va, ub])
+            if distinct:
+                for i in range(p):
+                    value += 4.0 * pair_weight[a] * pair_weight[b] * Z[ua, i] * Z[va, i] * Z[ub, i] * Z[vb, i]
             value = share * (value + 2.0 * mean_weight[a] * mean_weight[b] * K[ua, ub])
             hessian[ka, kb] += value
             if a != b:
                 hessian[kb, ka] += value
-
-
-@kernel
-def _add_variance_terms(cells: Integers, first: int, last: int, share: float, Z: Reals, hessian: Reals) -> None:
-    """Add ``sum_i dSigma_ii,k dSigma_ii,l``: with equal weights for distinct elements, the diagonal counts twice as much as it does in a trace."""
-    p, size = Z.shape[1], hessian.shape[0]
-    slopes, squares = np.zeros((size, p)), np.empty((size, size))
-    for c in range(first, last):
-        if cells[c, 0] != INTERCEPT:
-            weight = 1.0 if cells[c, 0] == COVARIANCE and cells[c, 1] == cells[c, 2] else 2.0
-            for i in range(p):
-                slopes[cells[c, 3], i] += weight * Z[cells[c, 4], i] * Z[cells[c, 5], i]
-    multiply_transposed(slopes, slopes, squares)
-    for k in range(size):
-        for q in range(size):
-            hessian[k, q] += share * squares[k, q]
 
 
 @kernel
@@ -191,7 +181,5 @@ def evaluate(structure: Structure, moments: Moments, theta: Reals, gradient: Rea
             Z = _gather(structure.columns, structure.blocks[block, COLUMNS], structure.blocks[block, COLUMNS + 1], p, B, V)
             WZ = np.empty(Z.shape)
             multiply(Z, W, WZ)
-            _add_derivatives(structure.cells, first, last, means, share, Z, WZ, E, pull, mu, gradient, hessian)
-            if moments.discrepancy == 2:
-                _add_variance_terms(structure.cells, first, last, share, Z, hessian)
+            _add_derivatives(structure.cells, first, last, means, moments.discrepancy == 2, share, Z, WZ, E, pull, mu, gradient, hessian)
     return total

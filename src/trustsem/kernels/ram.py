@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from trustsem.kernels.compiled import kernel
-from trustsem.kernels.linear import invert, multiply, multiply_transposed, symmetrise
+from trustsem.kernels.linear import invert, multiply, symmetrise
 from trustsem.kernels.structure import CELLS, COVARIANCE, PATH, PATHS, RECURSIVE, SQUARE, VECTOR, Integers, Reals, Structure
 
 __all__ = ["fill", "propagate"]
@@ -34,27 +34,6 @@ def fill(structure: Structure, block: int, theta: Reals, A: Reals, S: Reals, m: 
 
 
 @kernel
-def _propagate_cycles(A: Reals, S: Reals, m: Reals, B: Reals, V: Reals, mu: Reals) -> bool:
-    """Do what :func:`propagate` does for a block whose paths form a cycle, with a dense inverse."""
-    size = A.shape[0]
-    system = np.empty((size, size))
-    for i in range(size):
-        for j in range(size):
-            system[i, j] = -A[i, j]
-        system[i, i] += 1.0
-    if not invert(system, B):
-        return False
-    multiply(B, S, system)
-    multiply_transposed(system, B, V)
-    for i in range(size):
-        mu[i] = 0.0
-        for j in range(size):
-            mu[i] += B[i, j] * m[j]
-    symmetrise(V)
-    return True
-
-
-@kernel
 def _follow(paths: Integers, first: int, last: int, A: Reals, X: Reals) -> None:
     """Solve ``(I - A) X = Y`` in place, row by row: a row takes on the weighted rows of its causes, which come first."""
     for k in range(first, last):
@@ -69,32 +48,41 @@ def _follow(paths: Integers, first: int, last: int, A: Reals, X: Reals) -> None:
 def propagate(structure: Structure, block: int, A: Reals, S: Reals, m: Reals, B: Reals, V: Reals, mu: Reals) -> bool:
     """Write ``B = (I - A)^-1``, ``V = B S B'`` and ``mu = B m`` of one block; False if ``I - A`` is singular.
 
-    Recursive models need no inverse; each product costs (number of paths) x (number of variables).
+    Recursive models need no inverse; each product costs (number of paths) x (number of variables). Others have a dense one.
     """
     size = m.shape[0]
-    if structure.blocks[block, RECURSIVE] == 0:
-        return _propagate_cycles(A, S, m, B, V, mu)
+    recursive = structure.blocks[block, RECURSIVE] == 1
     first, last = structure.blocks[block, PATHS], structure.blocks[block, PATHS + 1]
-    for i in range(size):
-        mu[i] = m[i]
-        for j in range(size):
-            B[i, j] = 1.0 if i == j else 0.0
-    _follow(structure.paths, first, last, A, B)
-    for k in range(first, last):
-        i, j = structure.paths[k, 0], structure.paths[k, 1]
-        mu[i] += A[i, j] * mu[j]
-    transposed = np.empty((size, size))
+    work = np.empty((size, size))
     for i in range(size):
         for j in range(size):
-            transposed[j, i] = B[i, j]
+            work[i, j] = -A[i, j]
+            B[i, j] = 0.0
+        work[i, i] += 1.0
+        B[i, i] = 1.0
+    if recursive:
+        _follow(structure.paths, first, last, A, B)
+    elif not invert(work, B):
+        return False
+    for i in range(size):
+        mu[i] = 0.0
+        for j in range(size):
+            mu[i] += B[i, j] * m[j]
+            work[j, i] = B[i, j]
             V[i, j] = 0.0
     for i in range(size):
         for j in range(size):
             weight = S[i, j]
             if weight != 0.0:
                 for t in range(size):
-                    V[i, t] += weight * transposed[j, t]
-    _follow(structure.paths, first, last, A, V)
+                    V[i, t] += weight * work[j, t]
+    if recursive:
+        _follow(structure.paths, first, last, A, V)
+    else:
+        for i in range(size):
+            for j in range(size):
+                work[i, j] = V[i, j]
+        multiply(B, work, V)
     # Rounding leaves V symmetric to the last bit only; what follows relies on exact symmetry.
     symmetrise(V)
     return True
