@@ -13,10 +13,11 @@ from trustsem.data.frames import sample_from_frame
 from trustsem.data.groups import read_grouping
 from trustsem.data.sample import Sample
 from trustsem.data.summary import sample_from_moments
-from trustsem.errors import DataError, OptionError, TrustsemWarning, closest
+from trustsem.errors import DataError, NotAvailableError, OptionError, TrustsemWarning, closest
 from trustsem.estimators import find
 from trustsem.fitting.fit import Fit, check_counting_rule
 from trustsem.fitting.fitter import Fitter, issue, make_fitter
+from trustsem.fitting.semopy_engine import fit_with_semopy
 from trustsem.model.ram import compile_model
 from trustsem.options import FitOptions, refuse_later
 from trustsem.spec.build import build_table
@@ -184,8 +185,9 @@ def _run(function: str, model: ModelLike, data: Any, options: Mapping[str, Any])
     fitter = _fitter(function, model, settings, labels)
     sample = _sample(fitter, data, settings, labels)
     if settings.get("engine") == "semopy":
-        from trustsem.fitting.semopy_engine import fit_with_semopy
-
+        for name in ("se", "test"):
+            if settings.get(name, "none") != "none":
+                raise NotAvailableError(f"{name}={settings[name]!r} is not available with engine='semopy', of which only the estimates are taken.")
         fit = fit_with_semopy(fitter, sample)
     else:
         fit = fitter.fit_sample(sample)
