@@ -91,6 +91,7 @@ SEM: dict[str, Mistake] = {
     "model is None": Mistake(lambda: sem(None), ts.OptionError, ("model=", "NoneType", "model syntax")),
     "model is a list": Mistake(lambda: sem([ONE]), ts.OptionError, ("model=", "list", "ParameterTable")),
     "model is empty": Mistake(lambda: sem(" # nothing\n"), ts.ModelError, ("empty", "f =~ x1")),
+    "groups of a sample": Mistake(lambda: sem(ONE, cfa().sample, group="school"), ts.OptionError, ("group='school'", "Sample")),
     "no data": Mistake(lambda: sem(ONE, None), ts.DataError, ("data=", "sample_cov=", "sample_nobs=")),
     "data and moments": Mistake(lambda: sem(ONE, DATA, sample_cov=COV, sample_nobs=301), ts.DataError, ("not both",)),
     "data and sample_nobs": Mistake(lambda: sem(ONE, DATA, sample_nobs=301), ts.DataError, ("sample_nobs=", "Leave sample_nobs= out")),
@@ -123,8 +124,8 @@ SEM: dict[str, Mistake] = {
     "unknown compile function": Mistake(lambda: ts.compile(ONE, function="efa"), ts.OptionError, ("'efa'", "'cfa'")),
     **dict(
         [
-            option("estimator", "DWLS", "Available are GLS, ML, ULS"),
-            option("estimator", "MLL", "'ML'"),
+            option("estimator", "DWLS", "not available yet", "Available are GLS, ML, ULS", error=ts.NotAvailableError),
+            option("estimator", "MLL", "Available are GLS, ML, ULS", "'ML'"),
             option("estimator", 3, "Available are"),
             option("likelihood", "foo", "'normal', 'wishart'"),
             option("information", "first", "'expected', 'observed'"),
@@ -218,6 +219,7 @@ SIMULATE: dict[str, Mistake] = {
 }
 
 SEMOPY: dict[str, Mistake] = {
+    "semopy with standard errors": Mistake(lambda: sem(engine="semopy", se="standard"), ts.NotAvailableError, ("se='standard'", "engine='semopy'")),
     "semopy with groups": Mistake(
         lambda: sem(engine="semopy", group="school"), ts.NotAvailableError, ("engine=", "several groups", "Leave engine= out")
     ),

@@ -26,9 +26,7 @@ from trustsem.inference.likelihood import log_likelihoods
 from trustsem.inference.standardized import scale_factor, standardize, variance_derivatives
 from trustsem.model.problem import block_values, derivatives, implied
 
-NAMES = (
-    "regression path_residual_covariance factors_means shared_labels second_order structural_means feedback_latent groups_shared"
-).split()
+NAMES = [
     "regression",
     "path_residual_covariance",
     "factors_means",

@@ -85,9 +85,8 @@ def test_candidates_are_cells_that_are_not_free(name):
 
 
 def test_a_population_implies_its_moments():
-    population = Population(
-        "m ~ x\ny ~ m + x\ny ~ 1", {"m~x": 0.5, "y~m": 0.4, "y~x": 0.2, "m~~m": 1.0, "y~~y": 1.0, "x~~x": 2.0, "y~1": 3.0, "m~1": 1.0, "x~1": -1.0}
-    )
+    values = {"m~x": 0.5, "y~m": 0.4, "y~x": 0.2, "m~~m": 1.0, "y~~y": 1.0, "x~~x": 2.0, "y~1": 3.0, "m~1": 1.0, "x~1": -1.0}
+    population = Population("m ~ x\ny ~ m + x\ny ~ 1", values)
     place = {name: k for k, name in enumerate(population.names)}
     cov, mean = population.cov, population.mean
     assert cov[place["m"], place["m"]] == pytest.approx(0.25 * 2.0 + 1.0)
