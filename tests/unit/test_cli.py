@@ -218,7 +218,7 @@ BAD = {
     "fit . hs.csv": "'.' is a folder. Give the path of a text file with a model.",
     "fit latin.txt hs.csv": "'latin.txt' is not a text file in UTF-8. The first argument is the model, the second the data.",
     "fit cfa.txt no.csv": "There is no file 'no.csv'. Did you mean",
-    "fit cfa.txt hs.csv --estimator WLSMV": "Unknown estimator='WLSMV'.",
+    "fit cfa.txt hs.csv --estimator WLSMV": "estimator='WLSMV' is not available yet.",
     "fit cfa.txt hs.csv --group schol": "data= has no column 'schol'. Did you mean 'school'?",
     "fit cfa.txt hs.csv --missing fiml": "missing='fiml' is not available",
     "fit cfa.txt hs.csv --cov 301": "'hs.csv' has 301 rows and 15 columns, so it is not a covariance matrix.",

@@ -6,6 +6,7 @@ import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,14 +25,16 @@ _ACCEPTED = "a pandas or polars DataFrame (or another eager frame that narwhals 
 _SMALL_CELLS = 1_000_000
 _STACK_ROWS = 4_096
 _NUMERIC_KINDS = frozenset("fiub")
-_KINDS = {"M": "dates or times", "m": "dates or times", "c": "complex numbers"}
-_REMEDIES = {
-    "text": "Code the answers as numbers; if the text is numbers, convert it with `pandas.to_numeric`.",
-    "categories": "Replace them by numbers, such as `data[name].cat.codes` in pandas or `pl.col(name).to_physical()` in polars.",
-    "dates or times": "Convert it to a number, such as days since the start of the study.",
-    "complex numbers": "Give its real part, or leave the column out.",
-    "something other than numbers": "Convert it to numbers, or leave the column out.",
-}
+_KINDS = MappingProxyType({"M": "dates or times", "m": "dates or times", "c": "complex numbers"})
+_REMEDIES = MappingProxyType(
+    {
+        "text": "Code the answers as numbers; if the text is numbers, convert it with `pandas.to_numeric`.",
+        "categories": "Replace them by numbers, such as `data[name].cat.codes` in pandas or `pl.col(name).to_physical()` in polars.",
+        "dates or times": "Convert it to a number, such as days since the start of the study.",
+        "complex numbers": "Give its real part, or leave the column out.",
+        "something other than numbers": "Convert it to numbers, or leave the column out.",
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 __all__ = ["PLAIN", "VERDICT_STYLES", "VerdictStyle"]
@@ -18,11 +19,13 @@ class VerdictStyle(NamedTuple):
 
 
 # Colours of Okabe & Ito (2008). The sign on each arrow and the line width say the same without colour.
-VERDICT_STYLES: Mapping[str, VerdictStyle] = {
-    "supported": VerdictStyle("#0072B2", 2.0, (), "\N{CHECK MARK}"),
-    "supported but small": VerdictStyle("#56B4E9", 1.4, (), "(\N{CHECK MARK})"),
-    "contradicted": VerdictStyle("#D55E00", 2.0, (), "\N{MULTIPLICATION X}"),
-    "negligible": VerdictStyle("#8A8A8A", 0.8, (), "\N{ALMOST EQUAL TO}0"),
-    "undetermined": VerdictStyle("#000000", 0.8, (1.0, 1.5), "?"),
-}
+VERDICT_STYLES: Mapping[str, VerdictStyle] = MappingProxyType(
+    {
+        "supported": VerdictStyle("#0072B2", 2.0, (), "\N{CHECK MARK}"),
+        "supported but small": VerdictStyle("#56B4E9", 1.4, (), "(\N{CHECK MARK})"),
+        "contradicted": VerdictStyle("#D55E00", 2.0, (), "\N{MULTIPLICATION X}"),
+        "negligible": VerdictStyle("#8A8A8A", 0.8, (), "\N{ALMOST EQUAL TO}0"),
+        "undetermined": VerdictStyle("#000000", 0.8, (1.0, 1.5), "?"),
+    }
+)
 PLAIN = VerdictStyle("#000000", 1.0, (), "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from trustsem.errors import ModelError, ModelSyntaxError
@@ -21,7 +22,7 @@ MAX_DEPTH: Final = 200
 MAX_STEPS: Final = 100_000
 
 # Binding strength and associativity as in R: unary minus binds tighter than * but looser than ^.
-_STRENGTH: Final[Mapping[str, int]] = {"+": 1, "-": 1, "*": 2, "/": 2, "negate": 3, "^": 4}
+_STRENGTH: Final[Mapping[str, int]] = MappingProxyType({"+": 1, "-": 1, "*": 2, "/": 2, "negate": 3, "^": 4})
 
 
 class Step(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final
 
 from trustsem.errors import ModelSyntaxError
@@ -15,12 +16,14 @@ __all__ = ["parse"]
 
 FORMULAS: Final = frozenset({"=~", "~", "~~", "<~", "|", "~*~", "|~", ":~"})
 RELATIONS: Final = frozenset({":=", "==", "<", ">"})
-_WRONG: Final = {
-    "=": "'=' is not an operator of model text. Use '=~' (is measured by), '~' (is regressed on), '==' (equals) or ':=' (is defined as).",
-    "<=": "'<=' is not an operator of model text. Use '<'; for an estimate the two mean the same.",
-    ">=": "'>=' is not an operator of model text. Use '>'; for an estimate the two mean the same.",
-    "!=": "'!=' is not an operator of model text. Constraints use '==', '<' and '>'.",
-}
+_WRONG: Final = MappingProxyType(
+    {
+        "=": "'=' is not an operator of model text. Use '=~' (is measured by), '~' (is regressed on), '==' (equals) or ':=' (is defined as).",
+        "<=": "'<=' is not an operator of model text. Use '<'; for an estimate the two mean the same.",
+        ">=": "'>=' is not an operator of model text. Use '>'; for an estimate the two mean the same.",
+        "!=": "'!=' is not an operator of model text. Constraints use '==', '<' and '>'.",
+    }
+)
 # A line that ends or begins with one of these goes on.
 _JOINING: Final = FORMULAS | RELATIONS | frozenset(_WRONG) | frozenset({"+", "-", "*", "/", "^", "**", ",", ":", "?"})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from trustsem.errors import closest
@@ -28,21 +29,23 @@ __all__ += ["read_statement", "read_strategy"]
 
 _STANDING = ("mark", "source", "note", "provenance")
 FACTS = ("citation", "doi", "items", "scale", "reliability", "structure", "loading", "licence")
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "": (
-        *("id", "title", "summary", "citation", "doi", "licence", "sesoi", "may_claim", "may_not_claim"),
-        *("source", "construct", "strategy", "proposition", "covariance", "measure", "preset", "rival", "statement"),
-    ),
-    "source": ("id", "title", "url", "doi"),
-    "construct": ("name", "title", "definition", "tier", "level", "timing", "indicators", "loading", *_STANDING),
-    "strategy": ("id", "title", "construct", "indicator", "activity", *_STANDING),
-    "proposition": ("id", "cause", "effect", "sign", "statement", "sesoi", *_STANDING),
-    "covariance": ("left", "right", "free", *_STANDING),
-    "measure": ("id", "construct", "name", *FACTS, *_STANDING),
-    "preset": ("name", "title", "rival", "paths", "correlations", "residuals", *_STANDING),
-    "rival": ("id", "title", "says", "add", "remove", "uncorrelate", "needs", "difference", "equivalent", "refusal", *_STANDING),
-    "statement": ("about", "text", *_STANDING),
-}
+KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "": (
+            *("id", "title", "summary", "citation", "doi", "licence", "sesoi", "may_claim", "may_not_claim"),
+            *("source", "construct", "strategy", "proposition", "covariance", "measure", "preset", "rival", "statement"),
+        ),
+        "source": ("id", "title", "url", "doi"),
+        "construct": ("name", "title", "definition", "tier", "level", "timing", "indicators", "loading", *_STANDING),
+        "strategy": ("id", "title", "construct", "indicator", "activity", *_STANDING),
+        "proposition": ("id", "cause", "effect", "sign", "statement", "sesoi", *_STANDING),
+        "covariance": ("left", "right", "free", *_STANDING),
+        "measure": ("id", "construct", "name", *FACTS, *_STANDING),
+        "preset": ("name", "title", "rival", "paths", "correlations", "residuals", *_STANDING),
+        "rival": ("id", "title", "says", "add", "remove", "uncorrelate", "needs", "difference", "equivalent", "refusal", *_STANDING),
+        "statement": ("about", "text", *_STANDING),
+    }
+)
 
 
 def read_source(entry: Entry) -> Source:
