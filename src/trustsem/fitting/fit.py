@@ -173,6 +173,8 @@ class Fit:
     @cached_property
     def block_chisq(self) -> Reals:
         """Contribution of every block (G,) to the test statistic."""
+        if len(self.problem.blocks) == 1:
+            return self.problem.multiplier * self.estimate.discrepancy
         return self.problem.multiplier * block_values(self.problem, self.estimate.theta)
 
     @cached_property

@@ -46,7 +46,7 @@ def _step(gradient: Reals, hessian: Reals, learnt: Reals, x: Reals, lower: Reals
         scale[a] = 1.0 / np.sqrt(max(hessian[moving[a], moving[a]], max(1e-30 * largest, 1e-300)))
         right[a] = -gradient[moving[a]] * scale[a]
     for a in range(count):
-        for b in range(count):
+        for b in range(a + 1):  # the lower triangle is all that the factorization reads
             system[a, b] = (hessian[moving[a], moving[b]] + learnt[moving[a], moving[b]]) * scale[a] * scale[b]
         system[a, a] += damping
     if not cholesky(system, factor):
@@ -60,10 +60,14 @@ def _step(gradient: Reals, hessian: Reals, learnt: Reals, x: Reals, lower: Reals
 
 
 @kernel
-def _trial(x: Reals, step: Reals, lower: Reals, upper: Reals, trial: Reals) -> None:
-    """Write ``x + step``, clipped to the bounds."""
+def _trial(x: Reals, step: Reals, lower: Reals, upper: Reals, trial: Reals) -> bool:
+    """Write ``x + step``, clipped to the bounds; True if something was clipped."""
+    clipped = False
     for k in range(x.shape[0]):
-        trial[k] = min(max(x[k] + step[k], lower[k]), upper[k])
+        wanted = x[k] + step[k]
+        trial[k] = min(max(wanted, lower[k]), upper[k])
+        clipped = clipped or trial[k] != wanted
+    return clipped
 
 
 @kernel
@@ -218,8 +222,8 @@ def scoring(
         noise, quiet = 1e-13 * max(1.0, abs(value)), 1e-9 * max(1.0, abs(value))
         accepted, predicted = False, 0.0
         for _ in range(60):
-            _trial(x, step, lower, upper, trial)
-            predicted = _predict(g, h, learnt, x, trial)
+            clipped = _trial(x, step, lower, upper, trial)
+            predicted = _predict(g, h, learnt, x, trial) if clipped or damping > 0.0 else 0.5 * decrement
             _theta(trial, basis, origin, mapped, theta)
             # Derivatives at once: most steps are accepted, and then this is the only evaluation of the iteration.
             height = evaluate(structure, moments, theta, gradient, hessian)
