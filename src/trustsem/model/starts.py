@@ -260,13 +260,13 @@ def _start_effects(theta: Reals, effects: _Effects, total: Reals, residual: Real
     y, causes, free = effects.variable, effects.causes, effects.free
     among = total[causes[:, :, None], causes[:, None, :]]
     across = total[causes, y[:, None]]
-    target = np.where(free, across - np.einsum("eij,ej->ei", among, effects.fixed), 0.0)
+    target = np.where(free, across - (among @ effects.fixed[:, :, None])[:, :, 0], 0.0)
     unit = np.eye(free.shape[1])
     system = np.where(free[:, :, None] & free[:, None, :], among * (1.0 + 1e-6 * unit), unit)
     slopes = np.where(free, _solve_each(system, target), effects.fixed)
     theta[effects.theta[free]] = slopes[free]
     slopes = np.where(effects.used, slopes, 0.0)
-    left = total[y, y] - np.einsum("ei,eij,ej->e", slopes, among, slopes)
+    left = total[y, y] - (slopes[:, None, :] @ among @ slopes[:, :, None])[:, 0, 0]
     residual[y] = np.maximum(np.minimum(residual[y], left), 0.1 * total[y, y])
 
 
