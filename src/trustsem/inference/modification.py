@@ -45,11 +45,12 @@ def score_tests(problem: Problem, theta: Reals, candidates: Sequence[tuple[int, 
     structure = extend_structure(problem.structure, candidates)
     point = np.concatenate([theta, values])
     gradient, hessian = np.empty(size + count), np.empty((size + count, size + count))
-    spare, unused = np.empty(size + count), np.empty((size + count, size + count))
-    evaluate(structure, problem.moments._replace(share=problem.shares), point, spare, hessian)
+    evaluate(structure, problem.moments._replace(share=problem.shares), point, gradient, hessian)
     likelihood = problem.moments.discrepancy == 0
-    share = problem.shares if likelihood else problem.multiplier / problem.nobs
-    evaluate(structure, problem.moments._replace(share=share), point, gradient, unused)
+    if not likelihood:
+        # The scores of least squares weigh blocks by n - 1, the information by n.
+        share = problem.multiplier / problem.nobs
+        evaluate(structure, problem.moments._replace(share=share), point, gradient, np.empty_like(hessian))
     # Half the Hessian is the information of one observation; `vcov` is the inverse of `scale` times that.
     across, raw, score = 0.5 * hessian[size:, :size], 0.5 * np.diag(hessian)[size:], -0.5 * gradient[size:]
     if problem.moments.discrepancy != 2:

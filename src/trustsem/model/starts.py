@@ -85,7 +85,6 @@ class _BlockPlan:
     variance_theta: Integers
     variance_fixed: Reals
     covariances: tuple[tuple[int, int, int], ...]
-    residual_covariances: tuple[int, ...]
     intercepts: tuple[tuple[int, int], ...]
 
 
@@ -133,7 +132,6 @@ def _plan_block(model: Model, b: int) -> _BlockPlan:
         variance_theta=variance_theta,
         variance_fixed=variance_fixed,
         covariances=tuple((i, j, theta) for i, j, theta in pairs if i not in dependent and j not in dependent),
-        residual_covariances=tuple(theta for i, j, theta in pairs if i in dependent or j in dependent),
         intercepts=tuple(intercepts),
     )
 
