@@ -108,6 +108,8 @@ WARNING_REMEDIES: Mapping[str, str] = MappingProxyType(
         "TS-DATA-03": "The matrix has a unit diagonal: correlations are treated as covariances. The chi-square is right for a scale-free "
         "model; standard errors are not. Give standard deviations with `ts.cor2cov` where they are known.",
         "TS-DATA-04": "The sample is smaller than the number of free parameters. Standard errors and tests are not trustworthy; simplify the model.",
+        "TS-DATA-05": "Too much is missing for the saturated model to be well determined: its likelihood, and the tests that use it, are "
+        "approximate. Leave out the variables with most missing values.",
         "TS-ID-01": "The information matrix is singular: the parameters named are not identified. Fix one of them or add information.",
         "TS-FIT-01": "The search did not converge. Look at the starting values, at the scale of the variables and at the model itself.",
         "TS-FIT-02": "The solution is inadmissible (a negative variance, or a covariance matrix that is not positive definite). The numbers "

@@ -9,14 +9,12 @@ from typing import Any
 
 from trustsem.errors import NotAvailableError, OptionError, closest
 
-__all__ = ["FitOptions", "choose", "refuse_later"]
+__all__ = ["FitOptions", "choose", "missing_treatment", "refuse_later"]
 
 _LATER: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {
         # Options whose only value today is the default: anything else is refused by name instead of being ignored.
         "ordered": (None, False, ()),
-        "cluster": (None,),
-        "sampling_weights": (None,),
         "bootstrap": (None,),
         "parameterization": (None, "delta"),
         "conditional_x": (None, False),
@@ -39,6 +37,21 @@ def choose(name: str, value: object, allowed: tuple[str, ...]) -> str:
     return str(text)
 
 
+SE_KINDS = (
+    "standard",
+    "none",
+    "robust_sem",
+    "robust_huber_white",
+    "first_order",
+    "robust_cluster",
+    "two_stage",
+    "robust_two_stage",
+)
+SCALED_TESTS = ("satorra_bentler", "mean_var_adjusted", "scaled_shifted", "yuan_bentler", "yuan_bentler_mplus")
+RESIDUAL_TESTS = ("browne_residual_adf", "browne_residual_nt", "browne_residual_adf_model", "browne_residual_nt_model")
+TESTS = ("standard", "none", *SCALED_TESTS, *RESIDUAL_TESTS)
+
+
 @dataclass(frozen=True)
 class FitOptions:
     """How a model is fitted, apart from the model and the data.
@@ -51,11 +64,11 @@ class FitOptions:
         Divide moments by N and multiply the discrepancy by N, or use N - 1 for both.
     information : {"expected", "observed"}
         Information matrix behind the standard errors.
-    se : {"standard", "none"}
-        Kind of standard errors.
-    test : {"standard", "none"}
-        Kind of test statistic.
-    missing : {"listwise"}
+    se : str
+        Kind of standard errors, one of `SE_KINDS`.
+    test : tuple of str
+        Kinds of test statistics, of `TESTS`; scaled ones come with the standard one.
+    missing : {"listwise", "fiml", "fiml_x", "two_stage", "robust_two_stage"}
         What is done with missing values.
     engine : {"trustsem", "semopy"}
         Who minimises the discrepancy.
@@ -65,22 +78,61 @@ class FitOptions:
     likelihood: str = "normal"
     information: str = "expected"
     se: str = "standard"
-    test: str = "standard"
+    test: tuple[str, ...] = ("standard",)
     missing: str = "listwise"
     engine: str = "trustsem"
 
     def __post_init__(self) -> None:
         choose("likelihood", self.likelihood, ("normal", "wishart"))
         choose("information", self.information, ("expected", "observed"))
-        choose("se", self.se, ("standard", "none"))
-        choose("test", self.test, ("standard", "none"))
+        choose("se", self.se, SE_KINDS)
         choose("engine", self.engine, ("trustsem", "semopy"))
+        for name in self.test:
+            choose("test", name, TESTS)
         if self.likelihood == "wishart" and self.estimator != "ML":
             raise OptionError(f"likelihood='wishart' belongs to estimator='ML', not to {self.estimator!r}. Leave likelihood= out.")
 
+    @property
+    def tests(self) -> bool:
+        """Whether the model is tested at all."""
+        return "none" not in self.test
+
+    @property
+    def scaled_test(self) -> str | None:
+        """The scaled test that fit measures report beside the standard one; None if there is none."""
+        return next((name for name in self.test if name in SCALED_TESTS), None)
+
     def conventions(self) -> dict[str, str]:
         """Return the conventions, as printed with every report."""
-        return {field.name: str(getattr(self, field.name)) for field in fields(self)}
+        texts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: "+".join(value) if isinstance(value, tuple) else str(value) for name, value in texts.items()}
+
+
+_TREATMENTS: Mapping[str, str] = MappingProxyType(
+    {name: name for name in ("listwise", "fiml", "fiml_x", "two_stage", "robust_two_stage")}
+    | {"ml": "fiml", "direct": "fiml", "ml_x": "fiml_x", "direct_x": "fiml_x"}
+)
+_TREATMENTS_LATER = ("pairwise", "available_cases", "doubly_robust")
+
+
+def missing_treatment(missing: str) -> str:
+    """Return the treatment of missing values that `missing` names: listwise, fiml, fiml_x, two_stage or robust_two_stage.
+
+    Raises
+    ------
+    NotAvailableError
+        If lavaan has it and this version does not.
+    OptionError
+        If there is none.
+    """
+    name = missing.lower().replace(".", "_") if isinstance(missing, str) else missing
+    if name in _TREATMENTS:
+        return _TREATMENTS[name]
+    allowed = tuple(dict.fromkeys(_TREATMENTS.values()))
+    if name in _TREATMENTS_LATER:
+        raise NotAvailableError(f"missing={missing!r} is not available in this version. Available: {', '.join(map(repr, allowed))}.")
+    hint = closest(name, _TREATMENTS) if isinstance(name, str) else ""
+    raise OptionError(f"missing={missing!r} is not a treatment of missing values.{hint} Available: {', '.join(map(repr, allowed))}.")
 
 
 def refuse_later(options: Mapping[str, Any]) -> None:

@@ -8,20 +8,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trustsem.data.blocks import BlockRows, make_block
 from trustsem.data.columns import Table, check_names, open_table
 from trustsem.data.groups import Grouping, no_grouping, read_grouping
-from trustsem.data.moments import SMALLEST_VARIANCE, check_covariance, join_names, moments, scale_notice
-from trustsem.data.sample import BlockSample, DroppedRows, Sample, drop_record
-from trustsem.errors import DataError, NotAvailableError, OptionError, TrustsemWarning, closest
+from trustsem.data.moments import scale_notice
+from trustsem.data.nesting import check_weights, read_clusters
+from trustsem.data.sample import DroppedRows, Sample, drop_record
+from trustsem.errors import DataError, OptionError, TrustsemWarning
+from trustsem.options import missing_treatment
 
 __all__ = ["sample_from_frame", "sample_from_rows"]
 
-_MISSING = ("listwise",)
-# What lavaan calls its other treatments.
-_MISSING_LATER = ("ml", "direct", "fiml", "ml_x", "direct_x", "fiml_x", "two_stage", "robust_two_stage", "pairwise", "available_cases")
 _WORTH_A_WARNING = 0.10
 _SCAN_ROWS = 8_192
-_ROUNDING = 64 * np.finfo(np.float64).eps
 
 
 class _Holes(NamedTuple):
@@ -31,13 +30,27 @@ class _Holes(NamedTuple):
     per_column: NDArray[np.intp]
 
 
+class _Reading(NamedTuple):
+    """What is read besides the variables, and what becomes of incomplete rows."""
+
+    group: str | None
+    grouping: Grouping
+    treatment: str
+    required: tuple[str, ...]
+    cluster: str | None
+    weights: str | None
+
+
 def sample_from_frame(
     data: Any,
     names: Iterable[str] | None = None,
     *,
     group: str | None = None,
     missing: str = "listwise",
+    required: Iterable[str] = (),
     group_label: Sequence[str] | None = None,
+    cluster: str | None = None,
+    sampling_weights: str | None = None,
 ) -> Sample:
     """Turn a data frame into a sample.
 
@@ -51,10 +64,15 @@ def sample_from_frame(
         The variables, in the order wanted. None: all columns that hold numbers, except `group`.
     group : str, optional
         Grouping variable, of any type. Groups come in order of first appearance in the data, for categories too, as in lavaan.
-    missing : {"listwise"}
-        Rows with a missing value are dropped; they are recorded in `Sample.dropped`.
+    missing : {"listwise", "fiml", "fiml_x", "two_stage", "robust_two_stage"}
+        Listwise: rows with a missing value are dropped. Otherwise rows with some values are kept, and the moments are those of maximum likelihood
+        (under their aliases ``"ml"``, ``"direct"``, ``"ml_x"`` too). What is dropped is recorded in `Sample.dropped`.
+    required : iterable of str
+        Variables without which a row is dropped even so (exogenous covariates); they matter to ``"fiml"`` and the two-stage methods.
     group_label : sequence of str, optional
         The groups to use, in this order. Rows of other groups are dropped and recorded.
+    cluster, sampling_weights : str, optional
+        Column that says which cluster (team) a row belongs to, and column of sampling weights.
 
     Returns
     -------
@@ -65,26 +83,28 @@ def sample_from_frame(
     Raises
     ------
     DataError
-        If a column is missing, ambiguous, not numeric, infinite or constant; if variables are collinear; if there are too few rows.
+        If a column is missing, ambiguous, not numeric, infinite or constant; if variables are collinear, or never observed together; if there
+        are too few rows; if a row's cluster is not known, or a weight is not positive.
     OptionError
         If `names`, `group`, `missing` or `group_label` is malformed.
     NotAvailableError
         If `missing` names a treatment that this version does not have.
     """
-    _check_missing(missing)
+    treatment = missing_treatment(missing)
     wanted = None if names is None else check_names(names)
-    table = open_table(data, _columns_to_read(wanted, group, group_label))
+    table = open_table(data, _columns_to_read(wanted, group, group_label, cluster, sampling_weights))
     if wanted is None:
-        wanted = tuple(name for name in table.numeric_names() if name != group)
+        wanted = tuple(name for name in table.numeric_names() if name not in (group, cluster, sampling_weights))
         if not wanted:
             raise DataError("data= has no numeric columns. Give a frame with at least one column of numbers.")
     if table.n == 0:
         raise DataError("data= has no rows. Give at least as many rows as variables, plus one.")
     grouping = no_grouping(table.n) if group is None else read_grouping(table.values(group), group, group_label)
-    return _assemble(table, wanted, group, grouping)
+    reading = _Reading(group, grouping, treatment, tuple(required) if treatment not in ("listwise", "fiml_x") else (), cluster, sampling_weights)
+    return _assemble(table, wanted, reading)
 
 
-def sample_from_rows(rows: NDArray[np.float64], names: tuple[str, ...]) -> Sample:
+def sample_from_rows(rows: NDArray[np.float64], names: tuple[str, ...], missing: str = "listwise", required: Iterable[str] = ()) -> Sample:
     """Turn an array into a sample of one group, by the shortest way: for whoever fits one model many times.
 
     Parameters
@@ -93,6 +113,8 @@ def sample_from_rows(rows: NDArray[np.float64], names: tuple[str, ...]) -> Sampl
         Copied, so that later changes of the array do not reach the sample.
     names : tuple of str
         The p variables, in the order of the columns.
+    missing, required
+        As for :func:`sample_from_frame`.
 
     Raises
     ------
@@ -101,51 +123,66 @@ def sample_from_rows(rows: NDArray[np.float64], names: tuple[str, ...]) -> Sampl
     """
     own = np.array(rows, dtype=np.float64, order="C", copy=True)
     if not len(own) or _find_holes(own, names) is not None:
-        return sample_from_frame(dict(zip(names, own.T, strict=True)), names)
-    block = _block(own, names, "", "", 0)
+        return sample_from_frame(dict(zip(names, own.T, strict=True)), names, missing=missing, required=required)
+    block = make_block(BlockRows(own), names, "", "", "")
     notice = scale_notice([("", block.cov)], names)
     return Sample(names, (block,), None, (), len(own), () if notice is None else (notice,))
 
 
-def _check_missing(missing: str) -> None:
-    if missing in _MISSING:
-        return
-    if isinstance(missing, str) and missing.replace(".", "_") in _MISSING_LATER:
-        raise NotAvailableError(f"missing={missing!r} is not available in this version. Available: {', '.join(map(repr, _MISSING))}.")
-    hint = closest(missing, _MISSING) if isinstance(missing, str) else ""
-    raise OptionError(f"missing={missing!r} is not a treatment of missing values.{hint} Available: {', '.join(map(repr, _MISSING))}.")
-
-
-def _columns_to_read(names: tuple[str, ...] | None, group: str | None, group_label: Sequence[str] | None) -> tuple[str, ...] | None:
+def _columns_to_read(
+    names: tuple[str, ...] | None, group: str | None, group_label: Sequence[str] | None, cluster: str | None, weights: str | None
+) -> tuple[str, ...] | None:
     """Return the columns that will be read (None: all), after checking that the options agree with each other."""
-    if group is None:
-        if group_label is not None:
-            raise OptionError("group_label= needs group=. Name the grouping variable, or leave group_label= out.")
-        return names
-    if not isinstance(group, str):
-        raise OptionError(f"group= must be the name of one column, not {group!r}.")
-    if names is None:
-        return None
-    if group in names:
-        raise OptionError(f"The grouping variable {group!r} is also among names=. Use another variable as group=, or take it out of the model.")
-    return (*names, group)
+    if group is None and group_label is not None:
+        raise OptionError("group_label= needs group=. Name the grouping variable, or leave group_label= out.")
+    extra: list[str] = []
+    for option, name, what in (("group", group, "grouping"), ("cluster", cluster, "cluster"), ("sampling_weights", weights, "weight")):
+        if name is None:
+            continue
+        if not isinstance(name, str):
+            raise OptionError(f"{option}= must be the name of one column, not {name!r}.")
+        if names is not None and name in names:
+            raise OptionError(f"The {what} variable {name!r} is also among names=. Use another variable as {option}=, or take it out of the model.")
+        extra.append(name)
+    return None if names is None else tuple(dict.fromkeys((*names, *extra)))
 
 
-def _assemble(table: Table, names: tuple[str, ...], group: str | None, grouping: Grouping) -> Sample:
+def _assemble(table: Table, names: tuple[str, ...], reading: _Reading) -> Sample:
     rows = table.matrix(names)
     holes = _find_holes(rows, names)
-    keep = grouping.codes >= 0 if holes is None else holes.complete & (grouping.codes >= 0)
-    dropped = _record_dropped(grouping, holes)
+    unusable = _unusable(rows, names, holes, reading)
+    codes = reading.grouping.codes
+    dropped = _record_dropped(reading.grouping, unusable)
+    keep = codes >= 0
+    for _, which in unusable:
+        keep = keep & ~which
     missing = sum(record.count for record in dropped if record.reason != "group not selected")
-    parts = _split(rows, grouping, keep)
+    lost = f" ({missing} rows of the data have missing values)" if missing else ""
+    labels = reading.grouping.labels
+    where = [_where(reading.group, label) for label in labels]
+    parts = _split(table, rows, keep, reading)
     del rows
-    blocks = tuple(_block(part, names, label, _where(group, label), missing) for label, part in zip(grouping.labels, parts, strict=True))
+    blocks = tuple(make_block(part, names, label, place, lost) for label, place, part in zip(labels, where, parts, strict=True))
     chosen = table.n - sum(record.count for record in dropped if record.reason == "group not selected")
     notices = (
         _missing_notice(missing, chosen, names, holes),
-        scale_notice([(_where(group, block.label), block.cov) for block in blocks], names),
+        _saturated_notice([place for place, block in zip(where, blocks, strict=True) if block.missing is not None and not block.missing.converged]),
+        scale_notice([(place, block.cov) for place, block in zip(where, blocks, strict=True)], names),
     )
-    return Sample(names, blocks, group, dropped, table.n, tuple(notice for notice in notices if notice is not None))
+    found = tuple(notice for notice in notices if notice is not None)
+    return Sample(names, blocks, reading.group, dropped, table.n, found, reading.cluster)
+
+
+def _unusable(rows: NDArray[np.float64], names: Sequence[str], holes: _Holes | None, reading: _Reading) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Return why rows cannot be used, with the rows (n,) concerned; no row has two reasons."""
+    if holes is None:
+        return []
+    if reading.treatment == "listwise":
+        return [("missing value", ~holes.complete)]
+    absent = np.isnan(rows)
+    empty = absent.all(axis=1)
+    needed = [at for at, name in enumerate(names) if name in reading.required]
+    return [("every value missing", empty), ("missing covariate", absent[:, needed].any(axis=1) & ~empty)]
 
 
 def _where(group: str | None, label: str) -> str:
@@ -180,65 +217,47 @@ def _find_holes(rows: NDArray[np.float64], names: Sequence[str]) -> _Holes | Non
     return None if complete.all() else _Holes(complete, per_column)
 
 
-def _record_dropped(grouping: Grouping, holes: _Holes | None) -> tuple[DroppedRows, ...]:
-    """Return what is not used: rows of groups not selected, without group, and with missing values (per group)."""
+def _record_dropped(grouping: Grouping, unusable: Sequence[tuple[str, NDArray[np.bool_]]]) -> tuple[DroppedRows, ...]:
+    """Return what is not used: rows of groups not selected, without group, and (per group) the unusable ones."""
     found = [
         drop_record("group not selected", "", np.flatnonzero(grouping.codes == grouping.NOT_SELECTED)),
         drop_record("missing group", "", np.flatnonzero(grouping.codes == grouping.NO_GROUP)),
     ]
-    if holes is not None:
+    for reason, which in unusable:
         for code, label in enumerate(grouping.labels):
-            found.append(drop_record("missing value", label, np.flatnonzero(~holes.complete & (grouping.codes == code))))
+            found.append(drop_record(reason, label, np.flatnonzero(which & (grouping.codes == code))))
     return tuple(record for record in found if record.count)
 
 
-def _split(rows: NDArray[np.float64], grouping: Grouping, keep: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
-    if len(grouping.labels) == 1:
-        return [rows if keep.all() else rows[keep]]
-    return [rows[keep & (grouping.codes == code)] for code in range(len(grouping.labels))]
+def _split(table: Table, rows: NDArray[np.float64], keep: NDArray[np.bool_], reading: _Reading) -> list[BlockRows]:
+    """Return the rows of every group, with clusters and weights."""
+    codes = reading.grouping.codes
+    clusters = None if reading.cluster is None else read_clusters(table.values(reading.cluster)[keep], reading.cluster)
+    weights = None if reading.weights is None else check_weights(table.matrix([reading.weights])[keep, 0], reading.weights)
+    if weights is not None:
+        weights = weights * (weights.size / weights.sum())
+    inside = codes[keep]
+    parts = []
+    for code in range(len(reading.grouping.labels)):
+        mine = inside == code
+        own = rows if keep.all() and mine.all() else rows[keep & (codes == code)]
+        parts.append(BlockRows(own, None if weights is None else weights[mine], None if clusters is None else _numbered(clusters[mine])))
+    return parts
 
 
-def _block(rows: NDArray[np.float64], names: Sequence[str], label: str, where: str, missing: int) -> BlockSample:
-    n, p = rows.shape
-    lost = f" ({missing} rows of the data have missing values)" if missing else ""
-    if n == 0:
-        raise DataError(f"No row is complete{where}: every row has a missing value{lost}. Leave out the variables with most missing values.")
-    if n < 2:
-        raise DataError(f"Only one row can be used{where}{lost}. A covariance needs at least two rows; {p} variables need at least {p + 1}.")
-    _check_constant(rows, names, where)
-    if n <= p:
-        raise DataError(
-            f"{n} rows are too few for {p} variables{where}{lost}: their covariance matrix cannot be positive definite. "
-            f"Use at least {p + 1} rows, or fewer variables."
-        )
-    with np.errstate(all="ignore"):  # overflow is reported by name below
-        mean, cov = moments(rows)
-    if not (np.isfinite(cov).all() and np.isfinite(mean).all()):
-        largest = np.abs(rows).max(axis=0)
-        at = int(np.argmax(largest))
-        raise DataError(f"The values of {names[at]!r}{where} are too large to be squared (up to {largest[at]:g}). Rescale the variable.")
-    at = int(np.argmin(np.diagonal(cov)))
-    if cov[at, at] < SMALLEST_VARIANCE:
-        raise DataError(f"The differences between the values of {names[at]!r}{where} are too small to be squared. Rescale the variable.")
-    check_covariance(cov, names, f" of the data{where}")
-    return BlockSample(label, n, mean, cov, rows)
+def _numbered(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the numbers of one group's clusters counted from 0, in the order of appearance."""
+    _, first, place = np.unique(codes, return_index=True, return_inverse=True)
+    position = np.empty_like(first)
+    position[np.argsort(first, kind="stable")] = np.arange(first.size)
+    return position[place].astype(np.int64)
 
 
-def _check_constant(rows: NDArray[np.float64], names: Sequence[str], where: str) -> None:
-    """Raise if a column has one value only, or differs by rounding only."""
-    with np.errstate(over="ignore"):
-        suspects = np.flatnonzero(np.abs(rows[0] - rows[-1]) <= _ROUNDING * np.abs(rows[0]))
-    constant: list[int] = []
-    for at in suspects.tolist():
-        low, high = rows[:, at].min(), rows[:, at].max()
-        if high / 2 - low / 2 <= _ROUNDING * max(abs(low), abs(high)):  # halved, so that the difference cannot overflow
-            constant.append(at)
-    if constant:
-        found = join_names([names[at] for at in constant])
-        raise DataError(
-            f"{found} {'is' if len(constant) == 1 else 'are'} constant{where} ({names[constant[0]]!r} is always {rows[0, constant[0]]:g}): "
-            "there is no variance to explain. Leave out what is constant."
-        )
+def _saturated_notice(places: Sequence[str]) -> TrustsemWarning | None:
+    if not places:
+        return None
+    where = f" ({', '.join(place.strip() for place in places)})" if any(places) else ""
+    return TrustsemWarning("TS-DATA-05", f"The means and covariances of the incomplete data were not found to full precision{where}.")
 
 
 def _missing_notice(missing: int, chosen: int, names: Sequence[str], holes: _Holes | None) -> TrustsemWarning | None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trustsem.errors import DataError, TrustsemWarning
 
-__all__ = ["check_covariance", "dependent_variables", "join_names", "moments", "scale_notice"]
+__all__ = ["available_pairs", "check_covariance", "dependent_variables", "join_names", "moments", "scale_notice", "weighted_moments"]
 
 # Cells centred at a time. So small a product stays in the cache and on one thread of BLAS: no waiting for other threads where cores are
 # shared, and the same bits whatever their number.
@@ -52,6 +52,39 @@ def moments(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
     products += products.T.copy()
     products /= 2 * (n - 1)
     return mean + residual, products
+
+
+def weighted_moments(rows: NDArray[np.float64], weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the weighted means (p,), and the weighted covariance matrix (p, p) times ``n / (n - 1)``, of complete rows (n, p).
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, p)
+    weights : ndarray of shape (n,)
+        Positive; only their ratios matter.
+    """
+    n = len(rows)
+    share = weights / weights.sum()
+    mean = share @ rows
+    centred = (rows - mean) * np.sqrt(share)[:, None]
+    cov = centred.T @ centred * (n / (n - 1))
+    return mean, 0.5 * (cov + cov.T)
+
+
+def available_pairs(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the means (p,) of the available values, and covariances (p, p) from the rows in which both values are available.
+
+    Every covariance is about the means of the rows it is from; its divisor is their number less one, and the matrix is multiplied by ``(n - 1) / n``.
+    """
+    seen = ~np.isnan(rows)
+    filled = np.where(seen, rows, 0.0)
+    count = seen.T.astype(np.float64) @ seen
+    mean = filled.sum(axis=0) / seen.sum(axis=0)
+    shifted = np.where(seen, rows - mean, 0.0)
+    moved = shifted.T @ seen  # [i, j]: sum of i over the rows in which both are available
+    cov = (shifted.T @ shifted - moved * moved.T / count) / (count - 1.0)
+    n = len(rows)
+    return np.asarray(mean), np.asarray(cov * ((n - 1) / n))
 
 
 def check_covariance(cov: NDArray[np.float64], names: Sequence[str], where: str = "") -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trustsem.data.incomplete import IncompleteRows, incomplete_rows
 from trustsem.errors import DataError, TrustsemWarning, closest
 
 __all__ = ["BlockSample", "DroppedRows", "Sample", "drop_record"]
@@ -37,11 +38,17 @@ class BlockSample:
     n : int
         Number of rows used.
     mean : ndarray of shape (p,) or None
-        Means, in the units of the data; None where only a covariance matrix is known.
+        Means, in the units of the data; None where only a covariance matrix is known. Of incomplete rows the maximum likelihood means.
     cov : ndarray of shape (p, p)
-        Covariance matrix with divisor ``n - 1``.
+        Covariance matrix with divisor ``n - 1``. Of incomplete rows that of maximum likelihood, times ``n / (n - 1)``.
     rows : ndarray of shape (n, p) or None
-        The complete rows used, C-contiguous; None for summary statistics.
+        The rows used, C-contiguous; None for summary statistics. Missing values (NaN) only where `missing` is given.
+    missing : IncompleteRows or None
+        Patterns of missing values; None if the rows are complete.
+    weights : ndarray of shape (n,) or None
+        Sampling weights, scaled to add up to the number of rows.
+    clusters : ndarray of shape (n,) or None
+        Number of each row's cluster, counted from 0 within the block.
 
     Notes
     -----
@@ -53,9 +60,12 @@ class BlockSample:
     mean: NDArray[np.float64] | None
     cov: NDArray[np.float64]
     rows: NDArray[np.float64] | None
+    missing: IncompleteRows | None = None
+    weights: NDArray[np.float64] | None = None
+    clusters: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("mean", "cov", "rows"):
+        for name in ("mean", "cov", "rows", "weights"):
             array = getattr(self, name)
             if array is not None:
                 object.__setattr__(self, name, _read_only(array))
@@ -70,13 +80,20 @@ class BlockSample:
 
     def select(self, index: NDArray[np.intp]) -> BlockSample:
         """Return the block with the variables at positions `index`, in that order."""
-        return BlockSample(
-            label=self.label,
-            n=self.n,
-            mean=None if self.mean is None else self.mean[index],
-            cov=self.cov[np.ix_(index, index)],
-            rows=None if self.rows is None else np.take(self.rows, index, axis=1),
-        )
+        rows = None if self.rows is None else np.take(self.rows, index, axis=1)
+        if self.missing is not None and rows is not None:
+            return self._select_incomplete(rows)
+        return replace(self, mean=None if self.mean is None else self.mean[index], cov=self.cov[np.ix_(index, index)], rows=rows)
+
+    def _select_incomplete(self, rows: NDArray[np.float64]) -> BlockSample:
+        """Return the block of other columns of incomplete rows: what is missing, and so the moments, have changed."""
+        kept = ~np.isnan(rows).all(axis=1)
+        weights = None if self.weights is None else self.weights[kept]
+        clusters = None if self.clusters is None else self.clusters[kept]
+        rows = rows[kept]
+        found, mean, cov = incomplete_rows(rows, weights)
+        n = len(rows)
+        return BlockSample(self.label, n, mean, cov * (n / (n - 1)), rows, found, weights, clusters)
 
 
 @dataclass(frozen=True)
@@ -124,6 +141,8 @@ class Sample:
         Number of rows read; for summary statistics the number of rows they describe.
     notices : tuple of TrustsemWarning
         What the caller should warn of; nothing has been issued yet.
+    cluster : str or None
+        Name of the variable that says which cluster (team) a row belongs to.
     """
 
     names: tuple[str, ...]
@@ -132,6 +151,7 @@ class Sample:
     dropped: tuple[DroppedRows, ...]
     n_read: int
     notices: tuple[TrustsemWarning, ...]
+    cluster: str | None = None
 
     @property
     def nobs(self) -> int:
@@ -147,6 +167,11 @@ class Sample:
     def n_dropped(self) -> int:
         """Number of rows read and not used."""
         return sum(record.count for record in self.dropped)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether rows with missing values are among those used."""
+        return any(block.missing is not None for block in self.blocks)
 
     def __repr__(self) -> str:
         groups = f", groups={list(self.group_labels)}" if self.group is not None else ""
@@ -164,7 +189,8 @@ class Sample:
         Returns
         -------
         Sample
-            With the same rows: rows dropped because of a variable that is no longer there stay dropped.
+            With the same rows: rows dropped because of a variable that is no longer there stay dropped. Incomplete rows in which every
+            value wanted is missing are dropped and recorded.
 
         Raises
         ------
@@ -181,7 +207,11 @@ class Sample:
         if not wanted or len(set(wanted)) < len(wanted):
             raise DataError(f"names= must hold at least one variable and each only once, not {list(wanted)!r}.")
         index = np.array([position[name] for name in wanted], dtype=np.intp)
-        return replace(self, names=wanted, blocks=tuple(block.select(index) for block in self.blocks))
+        blocks = tuple(block.select(index) for block in self.blocks)
+        lost = tuple(
+            DroppedRows("every value missing", before.label, before.n - after.n, ()) for before, after in zip(self.blocks, blocks, strict=True)
+        )
+        return replace(self, names=wanted, blocks=blocks, dropped=self.dropped + tuple(record for record in lost if record.count))
 
     def fingerprint(self) -> str:
         """Return the SHA-256 (hexadecimal) of the variable names, group labels, numbers of rows and values.
@@ -195,7 +225,9 @@ class Sample:
             encoded = text.encode()
             digest.update(struct.pack("<q", len(encoded)) + encoded)
         for block in self.blocks:
-            arrays = (block.mean, block.cov) if block.rows is None else (block.rows,)
+            arrays = [block.mean, block.cov] if block.rows is None else [block.rows]
+            arrays += [] if block.weights is None else [block.weights]
+            arrays += [] if block.clusters is None else [block.clusters.astype(np.float64)]
             digest.update(struct.pack("<qq", block.n, len(arrays)))
             for array in arrays:
                 _hash_array(digest, array)

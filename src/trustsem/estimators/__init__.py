@@ -18,7 +18,7 @@ from trustsem.model.ram import Model
 __all__ = ["Estimator", "available", "find"]
 
 
-_LATER = ("MLM", "MLMV", "MLMVS", "MLR", "MLF", "WLS", "WLSM", "WLSMV", "DWLS", "ULSM", "ULSMV", "PML")
+_LATER = ("PML",)
 
 
 class Estimator(Protocol):
@@ -34,6 +34,10 @@ class Estimator(Protocol):
         Whether the statistic is asymptotically chi-square under normality, so that it has a p-value.
     fixed_x : bool
         Whether exogenous covariates are fixed unless the user says otherwise.
+    takes_incomplete_rows : bool
+        Whether rows with missing values can be used.
+    se, test, information : str, tuple of str, str
+        Kinds of standard errors, of tests and of information unless the user says otherwise.
     """
 
     @property
@@ -54,6 +58,26 @@ class Estimator(Protocol):
     @property
     def fixed_x(self) -> bool:
         """Whether exogenous covariates are fixed by default."""
+        ...
+
+    @property
+    def takes_incomplete_rows(self) -> bool:
+        """Whether rows with missing values can be used."""
+        ...
+
+    @property
+    def se(self) -> str:
+        """Kind of standard errors by default."""
+        ...
+
+    @property
+    def test(self) -> tuple[str, ...]:
+        """Kinds of tests by default."""
+        ...
+
+    @property
+    def information(self) -> str:
+        """Kind of information by default."""
         ...
 
     def prepare(self, model: Model, sample: Sample, likelihood: str) -> Problem:

@@ -26,6 +26,10 @@ class GeneralizedLeastSquares:
     has_likelihood: bool = False
     chisq_is_asymptotic: bool = True
     fixed_x: bool = False
+    takes_incomplete_rows: bool = False
+    se: str = "standard"
+    test: tuple[str, ...] = ("standard",)
+    information: str = "expected"
 
     def prepare(self, model: Model, sample: Sample, likelihood: str) -> Problem:
         """Match `model` to the moments of `sample`."""

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trustsem.data.incomplete import incomplete_rows
 from trustsem.data.sample import Sample
+from trustsem.errors import DataError
+from trustsem.kernels.structure import Reals
+from trustsem.model.casewise import CasewiseLikelihood
 from trustsem.model.problem import Problem, block_moments, fill_borrowed, lay_out, sample_order
 from trustsem.model.ram import Model
 
@@ -27,6 +31,10 @@ class MaximumLikelihood:
     has_likelihood: bool = True
     chisq_is_asymptotic: bool = True
     fixed_x: bool = True
+    takes_incomplete_rows: bool = True
+    se: str = "standard"
+    test: tuple[str, ...] = ("standard",)
+    information: str = "expected"
 
     def prepare(self, model: Model, sample: Sample, likelihood: str) -> Problem:
         """Match `model` to the moments of `sample`."""
@@ -39,7 +47,21 @@ class MaximumLikelihood:
         constant = np.array([-np.linalg.slogdet(block.cov)[1] - block.cov.shape[0] for block in blocks])
         share = np.array([float(block.n) for block in blocks])
         moments = lay_out(0, blocks, share / share.sum(), None, constant)
-        return Problem(model, fill_borrowed(model, blocks), moments, blocks, multiplier)
+        return Problem(model, fill_borrowed(model, blocks), moments, blocks, multiplier, _casewise(model, sample, moments.share))
+
+
+def _casewise(model: Model, sample: Sample, share: Reals) -> CasewiseLikelihood | None:
+    """Return the likelihood of incomplete rows; None if all are complete, because then the moments are sufficient."""
+    if not sample.incomplete:
+        return None
+    rows, missing = [], []
+    for block, layout in zip(sample.blocks, model.blocks, strict=True):
+        own = block if layout.observed == sample.names else block.select(np.array([sample.names.index(name) for name in layout.observed]))
+        if own.rows is None or own.n != block.n:
+            raise DataError("Some rows have no value at all in the variables of the model. Make the sample of these variables alone.")
+        rows.append(own.rows)
+        missing.append(own.missing or incomplete_rows(own.rows, own.weights)[0])
+    return CasewiseLikelihood(tuple(rows), tuple(missing), share)
 
 
 ESTIMATOR = MaximumLikelihood()

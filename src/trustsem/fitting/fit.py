@@ -13,14 +13,18 @@ import numpy as np
 from trustsem.data.sample import Sample
 from trustsem.errors import ConvergenceError, IdentificationError, ModelError, OptionError, TrustsemWarning, closest
 from trustsem.estimators import find
-from trustsem.fitting import measures, tables
+from trustsem.fitting import measures, robust, tables
 from trustsem.fitting.modification import modification_indices
 from trustsem.fitting.search import Estimate
 from trustsem.fitting.summary import summarise, to_html, to_json
 from trustsem.inference.admissibility import inadmissible
 from trustsem.inference.baseline import baseline_test
+from trustsem.inference.corrected import SaturatedPieces
 from trustsem.inference.fit_measures import Chisq
 from trustsem.inference.information import covariance_of_estimates, expected_information, null_basis, observed_information
+from trustsem.inference.sandwich import score_meat
+from trustsem.inference.scaled import ScaledTest
+from trustsem.inference.stacked import StackedBlock, stacked_blocks
 from trustsem.kernels.structure import Reals
 from trustsem.model.problem import ImpliedBlock, Problem, block_values, implied
 from trustsem.model.ram import Model
@@ -146,6 +150,42 @@ class Fit:
         return null_basis(self.problem, self.estimate.binding)
 
     @cached_property
+    def stacked(self) -> tuple[StackedBlock, ...]:
+        """The moments of every block with their Jacobian, from which sandwiches and scaled tests are built."""
+        return stacked_blocks(self.problem, self.sample, self.implied_blocks)
+
+    @cached_property
+    def gammas(self) -> tuple[Reals, ...]:
+        """Asymptotic covariance matrix (r, r) of the moments of every block; needs complete rows."""
+        return robust.gammas_of(self.problem, self.stacked)
+
+    @cached_property
+    def saturated_pieces(self) -> tuple[SaturatedPieces, ...]:
+        """Information of the saturated model of every block."""
+        return robust.pieces_of(self)
+
+    @cached_property
+    def score_meat(self) -> Reals:
+        """Sum (K, K) of the outer products of the casewise scores, of their sums within clusters where there are clusters."""
+        return score_meat(robust.casewise_scores(self), [block.clusters for block in self.stacked])
+
+    @property
+    def inverse_information(self) -> Reals:
+        """Inverse (K, K) of the information of all observations that `information` asks for; NaN if it is singular."""
+        found = self._inverse_information[0]
+        return np.full((self.model.n_theta, self.model.n_theta), np.nan) if found is None else found
+
+    @cached_property
+    def scaled(self) -> ScaledTest:
+        """The scaled test of the model that `test` asks for."""
+        return robust.scaled_model(self)
+
+    @cached_property
+    def scaled_baseline(self) -> ScaledTest:
+        """The scaled test of the baseline model."""
+        return robust.scaled_baseline(self)
+
+    @cached_property
     def _inverse_information(self) -> tuple[Reals | None, Reals]:
         compute = expected_information if self.options.information == "expected" else observed_information
         if not math.isfinite(self.estimate.discrepancy):
@@ -161,13 +201,14 @@ class Fit:
     @cached_property
     def theta_vcov(self) -> Reals:
         """Covariance matrix (K, K) of the distinct parameters; NaN where there is none (not identified, not converged, ``se="none"``)."""
-        matrix = None if self.options.se == "none" or not self.converged else self._inverse_information[0]
-        return np.full((self.model.n_theta, self.model.n_theta), np.nan) if matrix is None else matrix
+        if self.options.se == "none" or not self.converged or self._inverse_information[0] is None:
+            return np.full((self.model.n_theta, self.model.n_theta), np.nan)
+        return robust.robust_covariance(self, self._inverse_information[0])
 
     @cached_property
     def chisq(self) -> Chisq:
         """The test of the model against the saturated model."""
-        usable = self.converged and self.options.test != "none"
+        usable = self.converged and self.options.tests
         return Chisq(max(float(self.block_chisq.sum()), 0.0) if usable else math.nan, self.df)
 
     @cached_property
@@ -180,7 +221,12 @@ class Fit:
     @cached_property
     def baseline(self) -> Chisq:
         """The test of the baseline model against the saturated model."""
-        return baseline_test(self.problem) if self.options.test != "none" else Chisq(math.nan, 0)
+        return baseline_test(self.problem) if self.options.tests else Chisq(math.nan, 0)
+
+    @cached_property
+    def robust_statistics(self) -> tuple[tuple[Chisq, float], tuple[Chisq, float]]:
+        """The statistics of model and baseline model behind the robust fit measures, each with its mean under a true model."""
+        return measures.robust_statistics(self)
 
     @cached_property
     def _fit_measures(self) -> dict[str, float]:

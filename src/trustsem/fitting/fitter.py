@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -53,6 +53,11 @@ class Fitter:
         """The observed variables, in the order that arrays given to :meth:`fit` must have."""
         return tuple(dict.fromkeys(name for block in self.model.blocks for name in block.observed))
 
+    @cached_property
+    def covariates(self) -> tuple[str, ...]:
+        """The observed covariates whose moments are not modelled: a row needs all of them."""
+        return tuple(dict.fromkeys(name for block in self.model.blocks for name in block.fixed))
+
     def fit(self, data: Any) -> Fit:
         """Fit to one sample.
 
@@ -81,7 +86,7 @@ class Fitter:
     def fit_sample(self, sample: Sample) -> Fit:
         """Fit to a sample that has the model's variables and groups."""
         self._check(sample)
-        problem = find(self.options.estimator).prepare(self.model, sample, self.options.likelihood)
+        problem = find(self.options.estimator).prepare(self.model, self._seen(sample), self.options.likelihood)
         start = None if self.start is None else _named_start(self.model, self.start)
         estimate = search(problem, self.plan, self.search_options, start)
         found = sample.notices + self.notices
@@ -89,12 +94,27 @@ class Fitter:
             found += (TrustsemWarning("TS-DATA-04", f"{sample.nobs} observations for {self.model.n_theta} parameters."),)
         return Fit(self.model, sample, problem, estimate, self.options, found)
 
+    def _seen(self, sample: Sample) -> Sample:
+        """Return what the estimator sees of `sample`: in two stages it sees the moments of the first, not the rows."""
+        if self.options.missing not in ("two_stage", "robust_two_stage"):
+            return sample
+        return replace(sample, blocks=tuple(replace(block, missing=None) for block in sample.blocks))
+
     def _as_sample(self, data: Any) -> Sample:
         if isinstance(data, Sample):
             return data
         if isinstance(data, np.ndarray):
-            return _sample_from_array(data, self.observed)
-        return sample_from_frame(data, self.observed)
+            return self._from_array(data)
+        return sample_from_frame(data, self.observed, missing=self.options.missing, required=self.covariates)
+
+    def _from_array(self, data: np.ndarray) -> Sample:
+        if data.ndim != 2 or data.shape[1] != len(self.observed):
+            raise DataError(
+                f"data has shape {data.shape}, but the model's observed variables are {len(self.observed)} columns: {', '.join(self.observed)}."
+            )
+        if data.dtype.kind not in "biuf":
+            raise DataError(f"data is an array of {data.dtype}, not of numbers. Convert it, as by `data.astype(float)`.")
+        return sample_from_rows(data, self.observed, self.options.missing, self.covariates)
 
     def _check(self, sample: Sample) -> None:
         groups = self.model.table.n_groups
@@ -130,14 +150,6 @@ def _named_start(model: Model, start: Mapping[str, float]) -> Reals:
         if parameter >= 0:
             theta[parameter] = float(value)
     return theta
-
-
-def _sample_from_array(data: np.ndarray, names: tuple[str, ...]) -> Sample:
-    if data.ndim != 2 or data.shape[1] != len(names):
-        raise DataError(f"data has shape {data.shape}, but the model's observed variables are {len(names)} columns: {', '.join(names)}.")
-    if data.dtype.kind not in "biuf":
-        raise DataError(f"data is an array of {data.dtype}, not of numbers. Convert it, as by `data.astype(float)`.")
-    return sample_from_rows(data, names)
 
 
 def issue(found: tuple[TrustsemWarning, ...], stacklevel: int) -> None:

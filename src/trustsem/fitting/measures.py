@@ -7,52 +7,138 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trustsem.data.moments import available_pairs
+from trustsem.fitting.robust import corrected_measures
 from trustsem.inference.fit_measures import (
     BlockResiduals,
+    Chisq,
     absolute_measures,
     goodness_of_fit,
     incremental_measures,
     information_criteria,
     residual_measures,
     rmsea_measures,
+    robust_measures,
 )
 from trustsem.inference.likelihood import log_likelihoods
+from trustsem.model.casewise import CasewiseLikelihood
 
 if TYPE_CHECKING:
     from trustsem.estimators import Estimator
     from trustsem.fitting.fit import Fit
+    from trustsem.inference.scaled import ScaledTest
 
-__all__ = ["all_measures"]
+__all__ = ["all_measures", "robust_statistics"]
 
 
 def all_measures(fit: Fit, estimator: Estimator) -> dict[str, float]:
     """Return every fit measure that the estimator supports, in lavaan's order."""
     problem, options = fit.problem, fit.options
     n = problem.nobs
-    result = {"npar": float(fit.npar), "fmin": _minimum(fit)}
-    if options.test == "none" or not fit.converged:
+    result = {"npar": float(fit.npar), "fmin": _minimum(fit, estimator)}
+    if not options.tests or not fit.converged:
         return result
     model, baseline = fit.chisq, fit.baseline
     pvalue = model.pvalue if estimator.chisq_is_asymptotic else math.nan
     result |= {"chisq": model.statistic, "df": float(model.df), "pvalue": pvalue}
-    result |= incremental_measures(model, baseline)
+    scaled = options.scaled_test is not None
+    if scaled:
+        result |= _test_measures(fit.scaled, "")
+    incremental = incremental_measures(model, baseline)
+    compared = ("baseline_chisq", "baseline_df", "baseline_pvalue")
+    result |= {name: incremental[name] for name in compared}
     if not estimator.chisq_is_asymptotic:
         result["baseline_pvalue"] = math.nan
+    if scaled:
+        result |= _test_measures(fit.scaled_baseline, "baseline_")
+    adjusted = _scaled_incremental(fit) if scaled else {}
+    robust = _robust_incremental(fit)
+    for names in (("cfi", "tli"), ("nnfi", "rfi", "nfi", "pnfi", "ifi", "rni")):
+        result |= {name: incremental[name] for name in names}
+        result |= {f"{name}_scaled": adjusted[name] for name in names if name in adjusted}
+        result |= {f"{name}_robust": robust[name] for name in names if name in robust}
     if estimator.has_likelihood:
         logl, unrestricted = log_likelihoods(problem, fit.estimate.theta)
         result |= information_criteria(logl, unrestricted, fit.npar, n)
+    if scaled and not math.isnan(fit.scaled.traces.saturated):
+        result |= _likelihood_scaling(fit)
     # The divisor of the noncentrality is the multiplier of the chi-square: N for normal maximum likelihood, N - G for the rest.
-    result |= rmsea_measures(model, problem.scale, len(problem.blocks))
+    result |= rmsea_measures(model, problem.scale, len(problem.blocks)) | _other_rmsea(fit)
     result |= residual_measures(_block_residuals(fit))
     absolute = absolute_measures(model, fit.npar, problem.scale)
-    good = goodness_of_fit(_lack_of_fit(fit), model.df, _all_moments(fit))
+    good = goodness_of_fit(_lack_of_fit(fit), fit.df, _all_moments(fit))
     return result | {name: absolute[name] for name in ("cn_05", "cn_01")} | good | {name: absolute[name] for name in ("mfi", "ecvi")}
 
 
-def _minimum(fit: Fit) -> float:
+def _test_measures(test: ScaledTest, prefix: str) -> dict[str, float]:
+    names = ("chisq_scaled", "df_scaled", "pvalue_scaled", "chisq_scaling_factor")
+    return {prefix + name: value for name, value in zip(names, (test.statistic, test.df, test.pvalue, test.scaling), strict=True)}
+
+
+def _scaled_incremental(fit: Fit) -> dict[str, float]:
+    """Return the incremental measures of the scaled statistics."""
+    found = incremental_measures(Chisq(fit.scaled.statistic, fit.scaled.df), Chisq(fit.scaled_baseline.statistic, fit.scaled_baseline.df))
+    return {name: value for name, value in found.items() if not name.startswith("baseline")}
+
+
+def _corrects(fit: Fit) -> bool:
+    """Whether robust fit measures are those of incomplete data."""
+    return fit.options.missing in ("fiml", "fiml_x")
+
+
+def _is_robust(fit: Fit) -> bool:
+    return _corrects(fit) or fit.options.scaled_test not in (None, "mean_var_adjusted")
+
+
+def robust_statistics(fit: Fit) -> tuple[tuple[Chisq, float], tuple[Chisq, float]]:
+    """Return the statistics of model and baseline model behind the robust measures, and their means under a true model."""
+    if _corrects(fit):
+        model, baseline = corrected_measures(fit)
+        return (Chisq(model.statistic, fit.chisq.df), model.mean), (Chisq(baseline.statistic, fit.baseline.df), baseline.mean)
+    return (fit.chisq, fit.scaled.factor * fit.chisq.df), (fit.baseline, fit.scaled_baseline.factor * fit.baseline.df)
+
+
+def _robust_incremental(fit: Fit) -> dict[str, float]:
+    if not _is_robust(fit):
+        return {}
+    (model, mean), (baseline, baseline_mean) = fit.robust_statistics
+    return robust_measures(model, mean, baseline, baseline_mean)
+
+
+def _other_rmsea(fit: Fit) -> dict[str, float]:
+    """Return the RMSEA of the scaled statistic, and the robust one (Brosseau-Liard, Savalei & Li 2012), with intervals and tests."""
+    n, groups = fit.problem.scale, len(fit.problem.blocks)
+    kept = ("rmsea", "rmsea_ci_lower", "rmsea_ci_upper", "rmsea_pvalue", "rmsea_notclose_pvalue")
+    result: dict[str, float] = {}
+    if fit.options.scaled_test is not None:
+        test = fit.scaled
+        point = rmsea_measures(Chisq(test.statistic, test.df), n, groups)
+        # Only the scaled and shifted statistic is referred to a noncentral chi-square itself; the others to that of their estimated mean.
+        plain = test.name == "scaled_shifted" or test.df == 0
+        interval = point if plain else rmsea_measures(Chisq(fit.chisq.statistic, test.traces.first), n, groups)
+        result |= {f"{name}_scaled": (point if name == "rmsea" else interval)[name] for name in kept}
+    if _is_robust(fit):
+        (model, mean), _ = fit.robust_statistics
+        scaling = mean / model.df if model.df > 0 else 1.0
+        statistic = model.statistic / scaling
+        if fit.options.scaled_test == "scaled_shifted" and not _corrects(fit) and model.df > 0:
+            statistic, scaling = fit.scaled.statistic, fit.scaled.scaling
+        robust = rmsea_measures(Chisq(statistic, model.df), n / scaling, groups)
+        result |= {f"{name}_robust": robust[name] for name in kept}
+    return result
+
+
+def _likelihood_scaling(fit: Fit) -> dict[str, float]:
+    """Return the scaling factors of the two log-likelihoods, per parameter."""
+    traces = fit.scaled.traces
+    free = int(np.sum(fit.model.theta_of_row >= 0))
+    return {"scaling_factor_h1": traces.saturated / fit.model.n_moments, "scaling_factor_h0": traces.model / free if free else math.nan}
+
+
+def _minimum(fit: Fit, estimator: Estimator) -> float:
     """Return lavaan's fmin: half the discrepancy, blocks weighted by their share of the observations."""
     problem = fit.problem
-    if fit.options.estimator == "ML":
+    if estimator.has_likelihood:
         return 0.5 * fit.estimate.discrepancy
     return 0.5 * fit.estimate.discrepancy * problem.scale / problem.nobs
 
@@ -76,6 +162,8 @@ def _lack_of_fit(fit: Fit) -> float:
     Moments of fixed covariates are left out (but not for unweighted least squares). The weight is that of the discrepancy at the estimate.
     """
     problem = fit.problem
+    if isinstance(problem.objective, CasewiseLikelihood):
+        return _incomplete_lack_of_fit(fit, problem.objective)
     lack = 0.0
     for layout, block, point in zip(fit.model.blocks, problem.blocks, fit.implied_blocks, strict=True):
         kept = np.ones((point.p, point.p))
@@ -98,4 +186,17 @@ def _lack_of_fit(fit: Fit) -> float:
                 value += float(means @ means) if weight is None else float(means @ weight @ means)
             squares.append(value)
         lack += block.n / problem.nobs * (squares[0] / squares[1])
+    return lack
+
+
+def _incomplete_lack_of_fit(fit: Fit, objective: CasewiseLikelihood) -> float:
+    """Return the same for rows with missing values: moments of the available values, weighted by the expected information of the rows as they are."""
+    lack = 0.0
+    for block, rows in zip(fit.stacked, objective.rows, strict=True):
+        mean, cov = available_pairs(rows)
+        i, j = np.tril_indices(mean.size)
+        sample = np.concatenate([mean, cov[i, j]])[block.kept]
+        gap = sample - np.concatenate([block.implied_mean, block.implied_cov[i, j]])[block.kept]
+        weight = block.information(structured=True, observed=False)
+        lack += block.share * float(gap @ weight @ gap) / float(sample @ weight @ sample)
     return lack

@@ -8,9 +8,9 @@ from types import MappingProxyType
 import numpy as np
 
 from trustsem.fitting.constrained import solve_constrained
-from trustsem.kernels.scoring import CONVERGED, ITERATION_LIMIT, STALLED, scoring
+from trustsem.kernels.scoring import CONVERGED, DECREMENT, ITERATION, ITERATION_LIMIT, STALLED, STATUS, VALUE, Search, X, advance, new_search, scoring
 from trustsem.kernels.structure import Reals
-from trustsem.model.problem import Problem, derivatives, value
+from trustsem.model.problem import Objective, Problem, derivatives, value
 from trustsem.model.starts import StartPlan, plain_start, start_values
 
 __all__ = ["Estimate", "SearchOptions", "search"]
@@ -22,6 +22,7 @@ _REASONS = MappingProxyType(
         STALLED: "The search stalled: no step lowered the discrepancy although the gradient is not zero.",
     }
 )
+_NEAR = 1e-2  # a decrement below which the Hessian need not be computed anew
 _NO_START = "No admissible starting point was found: the implied covariance matrix is not positive definite at any of them."
 
 
@@ -116,7 +117,12 @@ def search(problem: Problem, plan: StartPlan, options: SearchOptions, start: Rea
         first = np.where(np.isnan(start), first, start)
     if relations.equalities or relations.inequalities or (relations.basis is not None and bounded):
         return _search_constrained(problem, first, options)
-    runs = [_score(problem, _to_free(problem, first), options)]
+    begin = _to_free(problem, first)
+    if problem.objective is not None:
+        # Cheap, and close to the minimum: the moments of the saturated model in place of the data.
+        nearby = _score(replace(problem, objective=None), begin, options)
+        begin = nearby.x if nearby.status == CONVERGED else begin
+    runs = [_score(problem, begin, options)]
     if runs[-1].status != CONVERGED:
         runs.append(_score(problem, _to_free(problem, plain_start(problem.model, problem.blocks)), options))
     if runs[-1].status != CONVERGED:
@@ -176,7 +182,28 @@ def _score(problem: Problem, x: Reals, options: SearchOptions) -> _Run:
     else:
         basis, origin = np.empty((0, 0)), np.empty(0)
         lower, upper = model.lower, model.upper
-    return _Run(*scoring(problem.structure, problem.moments, x, basis, origin, mapped, lower, upper, options.limit, options.tolerance))
+    run = new_search(x, basis, origin, mapped, lower, upper, model.n_theta, options.limit, options.tolerance)
+    if problem.objective is None:
+        scoring(problem.structure, problem.moments, run)
+    else:
+        _run(problem, problem.objective, run)
+    return _Run(run.points[X], float(run.numbers[VALUE]), int(run.counts[ITERATION]), int(run.counts[STATUS]), float(run.numbers[DECREMENT]))
+
+
+def _run(problem: Problem, objective: Objective, run: Search) -> None:
+    """Run a search to its end over a discrepancy that is not one of moments alone.
+
+    Its Hessian is dear, and near the minimum it hardly changes: there the first one serves, with what is learnt from the gradients.
+    """
+    fresh = True
+    while True:
+        height, run.gradient[:] = objective.slope(problem.structure, run.theta)
+        if fresh and np.isfinite(height):
+            run.hessian[:] = objective.expected(problem.structure, run.theta)
+            fresh = False
+        if not advance(run, height):
+            return
+        fresh = fresh or run.numbers[DECREMENT] > _NEAR
 
 
 def _metric(problem: Problem, hessian: Reals) -> Reals:

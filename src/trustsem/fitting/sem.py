@@ -15,11 +15,12 @@ from trustsem.data.sample import Sample
 from trustsem.data.summary import sample_from_moments
 from trustsem.errors import DataError, NotAvailableError, OptionError, TrustsemWarning, closest
 from trustsem.estimators import find
+from trustsem.fitting.choices import fit_options
 from trustsem.fitting.fit import Fit, check_counting_rule
 from trustsem.fitting.fitter import Fitter, issue, make_fitter
 from trustsem.fitting.semopy_engine import fit_with_semopy
 from trustsem.model.ram import compile_model
-from trustsem.options import FitOptions, refuse_later
+from trustsem.options import missing_treatment, refuse_later
 from trustsem.spec.build import build_table
 from trustsem.spec.defaults import Defaults, defaults_for
 from trustsem.spec.table import ParameterTable
@@ -41,9 +42,9 @@ ModelLike = str | ParameterTable | HasSyntax
 _DEFAULT_FIELDS = tuple(field.name for field in fields(Defaults))
 _FLAGS = (*_DEFAULT_FIELDS, "sample_cov_rescale")
 _FIT_FIELDS = ("likelihood", "information", "se", "test", "missing", "engine")
-_DATA_FIELDS = ("group", "group_label", "sample_cov", "sample_mean", "sample_nobs", "sample_cov_rescale")
+_DATA_FIELDS = ("cluster", "sampling_weights", "group", "group_label", "sample_cov", "sample_mean", "sample_nobs", "sample_cov_rescale")
 _TABLE_FIELDS = ("group_equal", "group_partial", "constraints")
-_LATER_FIELDS = ("ordered", "cluster", "sampling_weights", "bootstrap", "parameterization", "conditional_x", "effect_coding")
+_LATER_FIELDS = ("ordered", "bootstrap", "parameterization", "conditional_x", "effect_coding")
 _KNOWN = (*_DEFAULT_FIELDS, *_FIT_FIELDS, *_DATA_FIELDS, *_TABLE_FIELDS, *_LATER_FIELDS, "estimator", "start", "bounds")
 
 
@@ -85,11 +86,17 @@ def sem(
         lavaan model syntax, a parameter table, or a theory of change.
     data : data frame, mapping or Sample, optional
         Rows of observations (pandas, polars, or name to array), of which only the model's variables are read; or a sample made before.
-    estimator : {"ML", "GLS", "ULS"}
-        Discrepancy to be minimised.
-    missing : {"listwise"}
-        Rows with missing values are dropped, and recorded.
-    ordered, cluster, sampling_weights, bootstrap, parameterization
+    estimator : {"ML", "MLR", "MLM", "MLMV", "MLMVS", "MLF", "GLS", "ULS", "WLS", "DWLS", ...}
+        Discrepancy to be minimised, and what goes with it: the robust variants of ML choose standard errors and test.
+    missing : {"listwise", "fiml", "fiml_x", "two_stage", "robust_two_stage"}
+        Listwise: rows with missing values are dropped, and recorded. ``"fiml"`` (also ``"ml"``, ``"direct"``) uses all values of every row (ML and MLR),
+        but drops rows with a missing fixed covariate, which ``"fiml_x"`` (``"ml_x"``) keeps. The two-stage methods fit the model to the saturated
+        moments of incomplete rows.
+    cluster : str, optional
+        Column that says which team (cluster) a row belongs to: standard errors and tests allow for dependence within clusters.
+    sampling_weights : str, optional
+        Column of sampling weights; they are scaled to add up to the number of rows.
+    ordered, bootstrap, parameterization
         Known to lavaan users, not available yet: anything but the default is refused.
     group : str, optional
         Grouping variable. Every group gets its own parameters unless labels or `group_equal` say otherwise.
@@ -108,9 +115,13 @@ def sem(
     likelihood : {"normal", "wishart"}
         Divisor N or N - 1 (ML).
     information : {"expected", "observed"}, optional
-        Information matrix behind the standard errors; expected by default.
-    se, test : {"standard", "none"}, optional
-        Standard errors and test statistic.
+        Information matrix behind the standard errors; expected by default, observed with missing values and for MLR.
+    se : str, optional
+        Standard errors: ``"standard"``, ``"robust_sem"``, ``"robust_huber_white"``, ``"first_order"``, ``"robust_cluster"``, ``"none"``; ``"robust"``
+        chooses.
+    test : str or sequence of str, optional
+        Test statistics: ``"standard"``, ``"satorra_bentler"``, ``"mean_var_adjusted"``, ``"scaled_shifted"``, ``"yuan_bentler"``,
+        ``"yuan_bentler_mplus"``, ``"browne_residual_adf"``, ``"browne_residual_nt"``, ``"none"``.
     start : mapping or Fit, optional
         Starting values by parameter name, or another fit's estimates.
     bounds : {None, "pos_var"}
@@ -222,8 +233,7 @@ def _check_types(options: Mapping[str, Any]) -> None:
 
 def _fitter(function: str, model: ModelLike, settings: Mapping[str, Any], labels: tuple[str, ...]) -> Fitter:
     estimator = find(settings.get("estimator", "ML"))
-    choices = {name: settings[name] for name in _FIT_FIELDS if name in settings}
-    options = FitOptions(estimator=estimator.name, **choices)
+    options = fit_options(estimator, settings)
     table = _table(function, model, settings, labels, estimator.fixed_x)
     compiled = compile_model(_bounded(table, settings.get("bounds")))
     check_counting_rule(compiled)
@@ -245,6 +255,8 @@ def _table(function: str, model: ModelLike, settings: Mapping[str, Any], labels:
     defaults = replace(defaults_for(function), fixed_x=fixed_x)
     if "sample_cov" in settings and "sample_mean" not in settings:
         defaults = replace(defaults, meanstructure=False)  # no means to be modelled, not even for groups
+    if missing_treatment(settings.get("missing", "listwise")) != "listwise":
+        defaults = replace(defaults, meanstructure=True)  # what is observed of a row depends on the means
     given = {name: settings[name] for name in _DEFAULT_FIELDS if name in settings}
     if isinstance(model, HasSyntax):
         model = model.syntax()
@@ -314,7 +326,14 @@ def _sample(fitter: Fitter, data: Any, settings: Mapping[str, Any], labels: tupl
         if isinstance(data, Sample):
             return data.select(fitter.observed)
         return sample_from_frame(
-            data, fitter.observed, group=settings.get("group"), missing=fitter.options.missing, group_label=settings.get("group_label")
+            data,
+            fitter.observed,
+            group=settings.get("group"),
+            missing=fitter.options.missing,
+            required=fitter.covariates,
+            group_label=settings.get("group_label"),
+            cluster=settings.get("cluster"),
+            sampling_weights=settings.get("sampling_weights"),
         )
     if settings.get("group_label") is not None and len(labels) == 1:
         raise OptionError("group_label= needs several groups. Give sample_cov= as a dict by group label, or leave group_label= out.")

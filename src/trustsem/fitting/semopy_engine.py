@@ -63,7 +63,7 @@ def fit_with_semopy(fitter: Fitter, sample: Sample) -> Fit:
     _refuse(fitter, sample)
     estimator = find(fitter.options.estimator)
     problem = estimator.prepare(model, sample if estimator.has_likelihood else _divided_by_n(sample), fitter.options.likelihood)
-    options = replace(fitter.options, se="none", test="none", engine="semopy")
+    options = replace(fitter.options, se="none", test=("none",), engine="semopy")
     return Fit(model, sample, problem, _estimate(problem, _OBJECTIVES[estimator.name]), options, sample.notices)
 
 

@@ -4,11 +4,44 @@ from __future__ import annotations
 
 import numpy as np
 
+from trustsem.data.saturated import available_moments
 from trustsem.inference.fit_measures import Chisq
+from trustsem.inference.likelihood import deviance
 from trustsem.kernels.structure import Reals
+from trustsem.model.casewise import CasewiseLikelihood
 from trustsem.model.problem import Problem
 
-__all__ = ["baseline_test"]
+__all__ = ["baseline_moments", "baseline_parameters", "baseline_test"]
+
+
+def baseline_parameters(problem: Problem, b: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of the means (p,) and covariances (p, p) of block `b` the baseline model leaves free.
+
+    Covariances among exogenous covariates stay free whether or not they are parameters of the model, and means are saturated.
+    """
+    layout = problem.model.blocks[b]
+    p = len(layout.observed)
+    x = np.array([layout.observed.index(name) for name in layout.exogenous], dtype=np.int64)
+    kept = np.eye(p, dtype=bool)
+    kept[np.ix_(x, x)] = True
+    return np.ones(p, dtype=bool), kept
+
+
+def baseline_moments(problem: Problem, b: int) -> tuple[Reals, Reals]:
+    """Return the means (p,) and covariances (p, p) that the likelihood of the baseline model is largest at.
+
+    Incomplete variables that are independent of all others have the moments of their available values.
+    """
+    block = problem.blocks[b]
+    mean = np.zeros(block.cov.shape[0]) if block.mean is None else block.mean
+    fitted = np.where(baseline_parameters(problem, b)[1], block.cov, 0.0)
+    if isinstance(problem.objective, CasewiseLikelihood):
+        layout = problem.model.blocks[b]
+        centre, spread = available_moments(problem.objective.missing[b].statistics)
+        alone = np.array([name not in layout.exogenous for name in layout.observed])
+        mean = np.where(alone, centre, mean)
+        fitted[np.diag_indices(mean.size)] = np.where(alone, spread**2, np.diag(fitted))
+    return mean, fitted
 
 
 def baseline_test(problem: Problem) -> Chisq:
@@ -16,19 +49,20 @@ def baseline_test(problem: Problem) -> Chisq:
 
     Notes
     -----
-    Covariances among exogenous covariates stay free whether or not they are parameters of the model, and means are saturated. For maximum
-    likelihood the
-    minimum is ``log|T| - log|S|``, T being S with zeros; for least squares it is that of a linear regression on the free cells.
+    For maximum likelihood the minimum is ``log|T| - log|S|``, T being S with zeros; for least squares it is that of a linear regression on the free
+    cells.
     """
     total, df = 0.0, 0
     for b, (layout, block) in enumerate(zip(problem.model.blocks, problem.blocks, strict=True)):
         S = block.cov
         p = S.shape[0]
         x = np.array([layout.observed.index(name) for name in layout.exogenous], dtype=np.int64)
-        kept = np.eye(p, dtype=bool)
-        kept[np.ix_(x, x)] = True
+        _, kept = baseline_parameters(problem, b)
         df += p * (p - 1) // 2 - x.size * (x.size - 1) // 2
-        if problem.moments.discrepancy == 0:
+        if isinstance(problem.objective, CasewiseLikelihood):
+            own = problem.objective.missing[b]
+            discrepancy = (deviance(own.statistics, *baseline_moments(problem, b)) - own.deviance) / float(own.statistics.n_rows.sum())
+        elif problem.moments.discrepancy == 0:
             fitted = np.where(kept, S, 0.0)
             discrepancy = float(np.linalg.slogdet(fitted)[1] - np.linalg.slogdet(S)[1])
         elif problem.moments.discrepancy == 1:

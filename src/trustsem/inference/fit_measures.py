@@ -24,6 +24,7 @@ __all__ = [
     "information_criteria",
     "residual_measures",
     "rmsea_measures",
+    "robust_measures",
 ]
 
 RMSEA_LEVEL, CLOSE, NOT_CLOSE = 0.90, 0.05, 0.08
@@ -31,10 +32,10 @@ _ROUNDING = 1e-10  # a chi-square that exceeds its degrees of freedom by no more
 
 
 class Chisq(NamedTuple):
-    """A chi-square statistic and its degrees of freedom."""
+    """A chi-square statistic and its degrees of freedom, which some scaled tests estimate."""
 
     statistic: float
-    df: int
+    df: float
 
     @property
     def pvalue(self) -> float:
@@ -80,6 +81,30 @@ def incremental_measures(model: Chisq, baseline: Chisq) -> dict[str, float]:
     }
 
 
+def robust_measures(model: Chisq, mean: float, baseline: Chisq, baseline_mean: float) -> dict[str, float]:
+    """Return the incremental measures with the mean that a true model's statistic has in place of its degrees of freedom.
+
+    Sources: Brosseau-Liard & Savalei 2014 (doi 10.1080/00273171.2014.933697), Zhang & Savalei 2023 for incomplete data.
+
+    Parameters
+    ----------
+    model, baseline : Chisq
+        Statistics without scaling.
+    mean, baseline_mean : float
+        Scaling factor times degrees of freedom.
+    """
+    excess, excess_b = model.statistic - mean, baseline.statistic - baseline_mean
+    above = max(excess, excess_b, 0.0)
+    defined = model.df > 0 and baseline.df > 0
+    tli = 1.0 - _ratio(excess / model.df, excess_b / baseline.df) if defined else 1.0
+    return {
+        "cfi": 1.0 - max(excess, 0.0) / above if above > _ROUNDING else 1.0,
+        "tli": tli,
+        "nnfi": tli,
+        "rni": 1.0 - _ratio(excess, excess_b),
+    }
+
+
 def information_criteria(logl: float, unrestricted: float, npar: int, n: int) -> dict[str, float]:
     """Return log-likelihoods and AIC, BIC and sample-size adjusted BIC (Sclove 1987)."""
     return {
@@ -92,7 +117,7 @@ def information_criteria(logl: float, unrestricted: float, npar: int, n: int) ->
     }
 
 
-def _noncentrality(x: float, df: int, probability: float) -> float:
+def _noncentrality(x: float, df: float, probability: float) -> float:
     """Return the noncentrality at which P(chi-square <= x) equals `probability`; 0 if even the central one lies below it.
 
     The root is found by the Illinois variant of false position, which keeps it bracketed.

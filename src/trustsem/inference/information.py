@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from trustsem.kernels.linear import cholesky, invert_definite
-from trustsem.kernels.structure import COVARIANCE, INTERCEPT, PATH, Integers, Reals
+from trustsem.kernels.structure import COVARIANCE, INTERCEPT, PATH, Reals
 from trustsem.model.problem import ImpliedBlock, Problem, derivatives, implied
 from trustsem.model.relations import free_directions
+from trustsem.model.second_order import second_derivatives
 
 __all__ = ["covariance_of_estimates", "expected_information", "null_basis", "observed_information", "weight_matrix"]
 
@@ -34,6 +35,8 @@ def observed_information(problem: Problem, theta: Reals) -> Reals:
     lavaan's: for
     unweighted least squares the expected information is returned, and for generalized least squares each block carries a further factor (n - 1)/n.
     """
+    if problem.objective is not None:
+        return problem.objective.hessian(problem.structure, theta) * (0.5 * problem.scale)
     if problem.moments.discrepancy == 2:
         return expected_information(problem, theta)
     shares = problem.shares if problem.moments.discrepancy == 0 else problem.multiplier / problem.nobs
@@ -76,7 +79,7 @@ def _block_second_order(problem: Problem, b: int, block: ImpliedBlock) -> Reals:
     v = np.where(kind == PATH, column + size, column)
     weight = np.where(kind == INTERCEPT, 0.0, np.where((kind == COVARIANCE) & (row == column), 0.5, 1.0))
     slope = np.where(kind == INTERCEPT, 1.0, np.where(kind == PATH, block.mu[column], 0.0)) if means else np.zeros(kind.size)
-    extra = _second_derivatives(kind, row, column, weight, block, G, pull, means)
+    extra = second_derivatives(structure, b, block, R, W @ d)
     if likelihood:
         pairs = (
             G[np.ix_(u, v)] * K[np.ix_(v, u)]
@@ -88,33 +91,6 @@ def _block_second_order(problem: Problem, b: int, block: ImpliedBlock) -> Reals:
         if means:
             cross = np.outer(weight, slope) * (pull[u][:, None] * K[np.ix_(v, u)] + pull[v][:, None] * K[np.ix_(u, u)])
             extra += 2.0 * (cross + cross.T)
-    return extra
-
-
-def _second_derivatives(
-    kind: Integers, row: Integers, column: Integers, weight: Reals, block: ImpliedBlock, G: Reals, pull: Reals, means: bool
-) -> Reals:
-    """Return ``tr(R S_kl) - 2 d'W m_kl`` for all pairs of cells (C, C); `G` and `pull` are over ``[FB | FBSB']``."""
-    B, V, mu = block.B, block.V, block.mu
-    size = B.shape[0]
-    GB, GBV = G[:size, :size], G[:size, size:]
-    paths, covariances, intercepts = (np.flatnonzero(kind == code) for code in (PATH, COVARIANCE, INTERCEPT))
-    extra = np.zeros((kind.size, kind.size))
-    i, j = row[paths], column[paths]
-    feedback = B[np.ix_(j, i)]  # [k, l]: effect of l's outcome on k's cause
-    part = feedback.T * GBV[np.ix_(i, j)].T + feedback * GBV[np.ix_(i, j)] + V[np.ix_(j, j)] * GB[np.ix_(i, i)]
-    extra[np.ix_(paths, paths)] = 2.0 * part
-    a, c = row[covariances], column[covariances]
-    mixed = 2.0 * weight[covariances] * (GB[np.ix_(i, a)] * B[np.ix_(j, c)] + GB[np.ix_(i, c)] * B[np.ix_(j, a)])
-    extra[np.ix_(paths, covariances)] = mixed
-    extra[np.ix_(covariances, paths)] = mixed.T
-    if means:
-        drift = pull[:size]
-        bend = feedback * drift[i][:, None] * mu[j][None, :]
-        extra[np.ix_(paths, paths)] -= 2.0 * (bend + bend.T)
-        level = -2.0 * drift[i][:, None] * B[np.ix_(j, row[intercepts])]
-        extra[np.ix_(paths, intercepts)] = level
-        extra[np.ix_(intercepts, paths)] = level.T
     return extra
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from trustsem.inference.information import weight_matrix
-from trustsem.kernels.discrepancy import evaluate
+from trustsem.inference.saturated import incomplete_information, lower_triangle
 from trustsem.kernels.structure import Reals, Structure
+from trustsem.model.casewise import CasewiseLikelihood
 from trustsem.model.extend import extend_structure
 from trustsem.model.jacobian import moment_slopes
 from trustsem.model.layout import Cell
-from trustsem.model.problem import Problem, implied
+from trustsem.model.problem import ImpliedBlock, Problem, derivatives, implied
 
 __all__ = ["score_tests"]
 
@@ -41,16 +43,14 @@ def score_tests(problem: Problem, theta: Reals, candidates: Sequence[tuple[int, 
     epc : (M,) float
         Expected parameter change.
     """
-    size, count = problem.model.n_theta, len(candidates)
+    size = problem.model.n_theta
     structure = extend_structure(problem.structure, candidates)
     point = np.concatenate([theta, values])
-    gradient, hessian = np.empty(size + count), np.empty((size + count, size + count))
-    evaluate(structure, problem.moments._replace(share=problem.shares), point, gradient, hessian)
+    _, gradient, hessian = derivatives(replace(problem, structure=structure), point, problem.shares)
     likelihood = problem.moments.discrepancy == 0
     if not likelihood:
         # The scores of least squares weigh blocks by n - 1, the information by n.
-        share = problem.multiplier / problem.nobs
-        evaluate(structure, problem.moments._replace(share=share), point, gradient, np.empty_like(hessian))
+        _, gradient, _ = derivatives(replace(problem, structure=structure), point, problem.multiplier / problem.nobs)
     # Half the Hessian is the information of one observation; `vcov` is the inverse of `scale` times that.
     across, raw, score = 0.5 * hessian[size:, :size], 0.5 * np.diag(hessian)[size:], -0.5 * gradient[size:]
     if problem.moments.discrepancy != 2:
@@ -75,6 +75,10 @@ def _condition_on_covariates(problem: Problem, structure: Structure, point: Real
         if not layout.fixed:
             continue
         x = np.array([layout.observed.index(name) for name in layout.fixed], dtype=np.int64)
+        casewise = problem.objective if isinstance(problem.objective, CasewiseLikelihood) else None
+        if casewise is not None:
+            _condition_incomplete(problem, casewise, structure, b, block, size, across, raw)
+            continue
         W = weight_matrix(problem, b, block)
         slopes, drifts = moment_slopes(structure, b, block)
         for m in range(size, structure.n_theta):
@@ -92,3 +96,21 @@ def _condition_on_covariates(problem: Problem, structure: Structure, point: Real
                 score[m - size] = (
                     problem.multiplier[b] / problem.nobs * (0.5 * float(np.sum(weighted * (sample.cov - block.sigma))) + float(gap @ lifted))
                 )
+
+
+def _condition_incomplete(
+    problem: Problem, casewise: CasewiseLikelihood, structure: Structure, b: int, block: ImpliedBlock, size: int, across: Reals, raw: Reals
+) -> None:
+    """Do the same for block `b` of incomplete rows, whose information about the moments is that of all patterns together."""
+    layout, share = problem.model.blocks[b], problem.shares[b]
+    i, j = lower_triangle(block.p)
+    x = np.array([name in layout.fixed for name in layout.observed])
+    kept = np.concatenate([~x, ~(x[i] & x[j])])
+    slopes, drifts = moment_slopes(structure, b, block)
+    delta = np.hstack([drifts, slopes[:, i, j]])
+    information = incomplete_information(casewise.missing[b].statistics, block.mean, block.sigma, observed=False)[np.ix_(kept, kept)]
+    for m in range(size, structure.n_theta):
+        if delta[m][~kept].any():
+            weighted = information @ delta[m][kept]
+            across[m - size] = share * (delta[:size][:, kept] @ weighted)
+            raw[m - size] = share * float(delta[m][kept] @ weighted)

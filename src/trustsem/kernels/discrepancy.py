@@ -27,11 +27,11 @@ from trustsem.kernels.structure import (
     Structure,
 )
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "gather_columns"]
 
 
 @kernel
-def _gather(columns: Integers, first: int, last: int, p: int, B: Reals, V: Reals) -> Reals:
+def gather_columns(columns: Integers, first: int, last: int, p: int, B: Reals, V: Reals) -> Reals:
     """Return the columns of ``Z`` that some cell uses, as rows (Q, p)."""
     Z = np.empty((last - first, p))
     for k in range(last - first):
@@ -178,7 +178,7 @@ def evaluate(structure: Structure, moments: Moments, theta: Reals, gradient: Rea
             return np.inf
         if size_theta > 0:
             first, last, share = structure.blocks[block, CELLS], structure.blocks[block, CELLS + 1], moments.share[block]
-            Z = _gather(structure.columns, structure.blocks[block, COLUMNS], structure.blocks[block, COLUMNS + 1], p, B, V)
+            Z = gather_columns(structure.columns, structure.blocks[block, COLUMNS], structure.blocks[block, COLUMNS + 1], p, B, V)
             WZ = np.empty(Z.shape)
             multiply(Z, W, WZ)
             _add_derivatives(structure.cells, first, last, means, moments.discrepancy == 2, share, Z, WZ, E, pull, mu, gradient, hessian)

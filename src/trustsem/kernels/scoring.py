@@ -3,23 +3,65 @@
 The metric makes the search, and the judgement of convergence, the same whatever the units of the variables. What the expected Hessian leaves out of
 the Hessian (it matters where the model fits badly) is learnt from the gradients by symmetric rank-one updates, as Dennis, Gay & Welsch 1981
 (doi 10.1145/355958.355965) do for nonlinear least squares; that makes the last steps converge superlinearly.
+
+The algorithm asks for the discrepancy instead of calling it (:func:`advance`), so that one implementation serves the compiled loop over moments and
+discrepancies that are evaluated elsewhere.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
 from trustsem.kernels.compiled import kernel
 from trustsem.kernels.discrepancy import evaluate
 from trustsem.kernels.linear import cholesky, multiply, solve_cholesky
-from trustsem.kernels.structure import Moments, Reals, Structure
+from trustsem.kernels.structure import Integers, Moments, Reals, Structure
 
-__all__ = ["CONVERGED", "ITERATION_LIMIT", "STALLED", "UNDEFINED_START", "scoring"]
+__all__ = ["CONVERGED", "ITERATION_LIMIT", "STALLED", "UNDEFINED_START", "Search", "advance", "new_search", "scoring"]
 
 CONVERGED, ITERATION_LIMIT, STALLED, UNDEFINED_START = 0, 1, 2, 3
 
 # A decrement below _ROUNDING is as good as zero if no step can make it smaller; _PATIENCE is how many steps may try.
 _ROUNDING, _PATIENCE = 1e-12, 4
+_TRIALS = 60  # steps tried in one iteration
+
+# Rows of `Search.points`, of `Search.matrices`, of `Search.numbers` and of `Search.counts`.
+X, TRIAL, STEP, G, BEFORE, BEST, G_TRIAL, SPARE, LOWER, UPPER = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+H, LEARNT, H_TRIAL = 0, 1, 2
+VALUE, DAMPING, DECREMENT, PREDICTED, BEST_VALUE, BEST_DECREMENT, TOLERANCE = 0, 1, 2, 3, 4, 5, 6
+ITERATION, TRIED, IDLE, STATUS, LIMIT = 0, 1, 2, 3, 4
+
+
+class Search(NamedTuple):
+    """A search under way.
+
+    Attributes
+    ----------
+    theta, gradient, hessian : (K,), (K,) and (K, K) float
+        Where the discrepancy is wanted next, and where its derivatives (the expected Hessian) are to be written.
+    points : (10, r) float
+        Where the search is in the free coordinates: x, trial point, step, gradient, the gradient before, best point, spare rows and bounds.
+    matrices : (3, r, r) float
+        Hessian, what was learnt to be added to it, and a spare one.
+    basis, origin : (K, r) and (K,) float
+        ``theta = basis x + origin`` if `mapped` (linear constraints), else theta is x.
+    mapped : bool
+    numbers, counts : (7,) float and (5,) int
+        Value, damping and so on: see the names of their places in this module.
+    """
+
+    theta: Reals
+    gradient: Reals
+    hessian: Reals
+    points: Reals
+    matrices: Reals
+    basis: Reals
+    origin: Reals
+    mapped: bool
+    numbers: Reals
+    counts: Integers
 
 
 @kernel
@@ -141,127 +183,175 @@ def _reduce(gradient: Reals, hessian: Reals, basis: Reals, mapped: bool, g: Real
                 h[a, b] = hessian[a, b]
 
 
-@kernel
-def scoring(
-    structure: Structure,
-    moments: Moments,
-    start: Reals,
-    basis: Reals,
-    origin: Reals,
-    mapped: bool,
-    lower: Reals,
-    upper: Reals,
-    limit: int,
-    tolerance: float,
-) -> tuple[Reals, float, int, int, float]:
-    """Minimise the discrepancy.
+def new_search(
+    start: Reals, basis: Reals, origin: Reals, mapped: bool, lower: Reals, upper: Reals, n_theta: int, limit: int, tolerance: float
+) -> Search:
+    """Return a search that wants the discrepancy at `start` first.
 
     Parameters
     ----------
-    structure : Structure
-    moments : Moments
     start : (r,) float
     basis, origin : (K, r) and (K,) float
         ``theta = basis x + origin`` if `mapped` (linear constraints), else theta is x.
     mapped : bool
     lower, upper : (r,) float
         Bounds on x.
+    n_theta : int
+        Number K of parameters.
     limit : int
         Largest number of iterations.
     tolerance : float
         Largest Newton decrement ``g' H^-1 g`` at convergence. Half of it is the distance of the discrepancy from its minimum,
         to first order, whatever the units of the parameters.
+    """
+    r = start.shape[0]
+    points, matrices = np.zeros((10, r)), np.zeros((3, r, r))
+    numbers, counts = np.zeros(7), np.zeros(5, np.int64)
+    points[LOWER], points[UPPER], points[TRIAL] = lower, upper, np.clip(start, lower, upper)
+    numbers[DECREMENT] = numbers[BEST_DECREMENT] = np.inf
+    numbers[TOLERANCE], counts[LIMIT] = tolerance, limit
+    theta = basis @ points[TRIAL] + origin if mapped else points[TRIAL].copy()
+    return Search(theta, np.empty(n_theta), np.empty((n_theta, n_theta)), points, matrices, basis, origin, mapped, numbers, counts)
+
+
+@kernel
+def _propose(search: Search) -> None:
+    """Ask for the discrepancy at x plus the step."""
+    points, numbers = search.points, search.numbers
+    clipped = _trial(points[X], points[STEP], points[LOWER], points[UPPER], points[TRIAL])
+    numbers[PREDICTED] = 0.5 * numbers[DECREMENT]
+    if clipped or numbers[DAMPING] > 0.0:
+        numbers[PREDICTED] = _predict(points[G], search.matrices[H], search.matrices[LEARNT], points[X], points[TRIAL])
+    _theta(points[TRIAL], search.basis, search.origin, search.mapped, search.theta)
+
+
+@kernel
+def _end(search: Search, status: int, point: Reals) -> bool:
+    """End the search at `point` (r,)."""
+    for k in range(point.shape[0]):
+        search.points[X, k] = point[k]
+    search.counts[STATUS] = status
+    return False
+
+
+@kernel
+def _damped(search: Search) -> bool:
+    """Compute the step with the present damping, more where that is needed for it to exist; False if it never does."""
+    points, matrices, numbers = search.points, search.matrices, search.numbers
+    while _step(points[G], matrices[H], matrices[LEARNT], points[X], points[LOWER], points[UPPER], numbers[DAMPING], points[STEP]) < 0.0:
+        numbers[DAMPING] *= 10.0
+        if numbers[DAMPING] > 1e12:
+            return False
+    return True
+
+
+@kernel
+def _begin_iteration(search: Search) -> bool:
+    """Propose the next step from x, or end."""
+    points, matrices, numbers, counts = search.points, search.matrices, search.numbers, search.counts
+    g, h, learnt, x, lower, upper, step = points[G], matrices[H], matrices[LEARNT], points[X], points[LOWER], points[UPPER], points[STEP]
+    if counts[ITERATION] == counts[LIMIT]:
+        return _end(search, ITERATION_LIMIT, x)
+    counts[ITERATION] += 1
+    counts[TRIED] = 0
+    decrement = _step(g, h, learnt, x, lower, upper, 0.0, step)
+    if decrement < 0.0:
+        # What was learnt has made the model indefinite: forget it. Without it only a singular Hessian can fail.
+        learnt[:] = 0.0
+        decrement = _step(g, h, learnt, x, lower, upper, 0.0, step)
+        if decrement < 0.0:
+            decrement = _step(g, h, learnt, x, lower, upper, 1e-10, step)
+            numbers[DAMPING] = max(numbers[DAMPING], 1e-10)
+    numbers[DECREMENT] = decrement
+    if 0.0 <= decrement <= numbers[TOLERANCE]:
+        # The step is there already, and so near the minimum it can only help: it doubles the number of correct digits for nothing.
+        _trial(x, step, lower, upper, points[TRIAL])
+        counts[ITERATION] -= 1
+        return _end(search, CONVERGED, points[TRIAL])
+    if numbers[DAMPING] > 0.0 and not _damped(search):
+        numbers[DECREMENT] = np.inf
+        return _end(search, STALLED, x)
+    _propose(search)
+    return True
+
+
+@kernel
+def _judge(search: Search, height: float) -> bool:
+    """Whether the step to the trial point is good; adapt the damping to it."""
+    points, matrices, numbers = search.points, search.matrices, search.numbers
+    value, predicted, decrement = numbers[VALUE], numbers[PREDICTED], numbers[DECREMENT]
+    # Promises below `quiet` may drown in the rounding errors of the discrepancy: then a step is good, too, if it makes the gradient smaller.
+    noise, quiet = 1e-13 * max(1.0, abs(value)), 1e-9 * max(1.0, abs(value))
+    gain = value - height
+    accepted = np.isfinite(height) and gain >= 1e-4 * predicted
+    if not accepted and np.isfinite(height) and predicted < quiet:
+        _reduce(search.gradient, search.hessian, search.basis, search.mapped, points[G_TRIAL], matrices[H_TRIAL])
+        after = _step(points[G_TRIAL], matrices[H_TRIAL], matrices[LEARNT], points[TRIAL], points[LOWER], points[UPPER], 0.0, points[SPARE])
+        accepted = 0.0 <= after < decrement or (gain > -noise and predicted < noise)
+    if not accepted:
+        numbers[DAMPING] = max(8.0 * numbers[DAMPING], 1e-3)
+    elif gain > 0.5 * predicted or predicted < quiet:
+        numbers[DAMPING] = numbers[DAMPING] * 0.1 if numbers[DAMPING] > 1e-6 else 0.0
+    elif gain < 0.1 * predicted:
+        numbers[DAMPING] = max(4.0 * numbers[DAMPING], 1e-3)
+    return accepted
+
+
+@kernel
+def _accept(search: Search, height: float) -> bool:
+    """Move to the trial point; False if the search ends there."""
+    points, matrices, numbers, counts = search.points, search.matrices, search.numbers, search.counts
+    points[BEFORE] = points[G]
+    numbers[VALUE] = height
+    _reduce(search.gradient, search.hessian, search.basis, search.mapped, points[G], matrices[H])
+    _learn(points[BEFORE], points[G], matrices[H], matrices[LEARNT], points[X], points[TRIAL])
+    points[X] = points[TRIAL]
+    if numbers[PREDICTED] < 1e-9 * max(1.0, abs(height)):
+        # At the limit of rounding: remember where the gradient was smallest, and stop when it has not become much smaller for some steps.
+        after = _step(points[G], matrices[H], matrices[LEARNT], points[X], points[LOWER], points[UPPER], 0.0, points[STEP])
+        counts[IDLE] += 1
+        if 0.0 <= after < numbers[BEST_DECREMENT]:
+            counts[IDLE] = 0 if after < 0.25 * numbers[BEST_DECREMENT] else counts[IDLE]
+            numbers[BEST_DECREMENT], numbers[BEST_VALUE] = after, height
+            points[BEST] = points[X]
+        if counts[IDLE] >= _PATIENCE and numbers[BEST_DECREMENT] <= _ROUNDING:
+            numbers[VALUE], numbers[DECREMENT] = numbers[BEST_VALUE], numbers[BEST_DECREMENT]
+            return _end(search, CONVERGED, points[BEST])
+    return True
+
+
+@kernel
+def advance(search: Search, height: float) -> bool:
+    """Take the discrepancy at ``search.theta``, whose derivatives have been written to `search`, and choose the next theta.
 
     Returns
     -------
-    x : (r,) float
-    value : float
-        Discrepancy at x.
-    iterations : int
-    status : int
-        One of the codes of this module.
-    decrement : float
-        Newton decrement at x.
+    bool
+        Whether the discrepancy is wanted at ``search.theta`` (else the search has ended).
     """
-    r, size = start.shape[0], structure.n_theta
-    gradient, hessian, theta = np.empty(size), np.empty((size, size)), np.empty(size)
-    x, trial, step = np.empty(r), np.empty(r), np.zeros(r)
-    g, h, before, learnt = np.empty(r), np.empty((r, r)), np.empty(r), np.zeros((r, r))
-    g_trial, h_trial, spare = np.empty(r), np.empty((r, r)), np.empty(r)
-    _trial(start, step, lower, upper, x)
-    _theta(x, basis, origin, mapped, theta)
-    value = evaluate(structure, moments, theta, gradient, hessian)
-    if not np.isfinite(value):
-        return x, value, 0, UNDEFINED_START, np.inf
-    if r == 0:
-        return x, value, 0, CONVERGED, 0.0
-    damping, decrement = 0.0, np.inf
-    best, best_value, best_decrement, idle = np.empty(r), value, np.inf, 0
-    _reduce(gradient, hessian, basis, mapped, g, h)
-    for iteration in range(1, limit + 1):
-        decrement = _step(g, h, learnt, x, lower, upper, 0.0, step)
-        if decrement < 0.0:
-            # What was learnt has made the model indefinite: forget it. Without it only a singular Hessian can fail.
-            for a in range(r):
-                for b in range(r):
-                    learnt[a, b] = 0.0
-            decrement = _step(g, h, learnt, x, lower, upper, 0.0, step)
-            if decrement < 0.0:
-                decrement = _step(g, h, learnt, x, lower, upper, 1e-10, step)
-                damping = max(damping, 1e-10)
-        if 0.0 <= decrement <= tolerance:
-            # The step is there already, and so near the minimum it can only help: it doubles the number of correct digits for nothing.
-            _trial(x, step, lower, upper, trial)
-            return trial, value, iteration - 1, CONVERGED, decrement
-        if damping > 0.0:
-            while _step(g, h, learnt, x, lower, upper, damping, step) < 0.0:
-                damping *= 10.0
-                if damping > 1e12:
-                    return x, value, iteration, STALLED, np.inf
-        # Promises below `quiet` may drown in the rounding errors of the discrepancy: then a step is good, too, if it makes the gradient smaller.
-        noise, quiet = 1e-13 * max(1.0, abs(value)), 1e-9 * max(1.0, abs(value))
-        accepted, predicted = False, 0.0
-        for _ in range(60):
-            clipped = _trial(x, step, lower, upper, trial)
-            predicted = _predict(g, h, learnt, x, trial) if clipped or damping > 0.0 else 0.5 * decrement
-            _theta(trial, basis, origin, mapped, theta)
-            # Derivatives at once: most steps are accepted, and then this is the only evaluation of the iteration.
-            height = evaluate(structure, moments, theta, gradient, hessian)
-            gain = value - height
-            accepted = np.isfinite(height) and gain >= 1e-4 * predicted
-            if not accepted and np.isfinite(height) and predicted < quiet:
-                _reduce(gradient, hessian, basis, mapped, g_trial, h_trial)
-                after = _step(g_trial, h_trial, learnt, trial, lower, upper, 0.0, spare)
-                accepted = 0.0 <= after < decrement or (gain > -noise and predicted < noise)
-            if accepted:
-                if gain > 0.5 * predicted or predicted < quiet:
-                    damping = damping * 0.1 if damping > 1e-6 else 0.0
-                elif gain < 0.1 * predicted:
-                    damping = max(4.0 * damping, 1e-3)
-                break
-            damping = max(8.0 * damping, 1e-3)
-            while damping < 1e12 and _step(g, h, learnt, x, lower, upper, damping, step) < 0.0:
-                damping *= 10.0
-            if damping >= 1e12:
-                break
-        if not accepted:
-            return x, value, iteration, CONVERGED if 0.0 <= decrement <= _ROUNDING else STALLED, decrement
-        for a in range(r):
-            before[a] = g[a]
-        value = height
-        _reduce(gradient, hessian, basis, mapped, g, h)
-        _learn(before, g, h, learnt, x, trial)
-        for a in range(r):
-            x[a] = trial[a]
-        if predicted < quiet:
-            # At the limit of rounding: remember where the gradient was smallest, and stop when it has not become much smaller for some steps.
-            after = _step(g, h, learnt, x, lower, upper, 0.0, step)
-            idle += 1
-            if 0.0 <= after < best_decrement:
-                idle = 0 if after < 0.25 * best_decrement else idle
-                best_decrement, best_value = after, value
-                for a in range(r):
-                    best[a] = x[a]
-            if idle >= _PATIENCE and best_decrement <= _ROUNDING:
-                return best, best_value, iteration, CONVERGED, best_decrement
-    return x, value, limit, ITERATION_LIMIT, decrement
+    points, numbers, counts = search.points, search.numbers, search.counts
+    if counts[ITERATION] == 0:
+        points[X] = points[TRIAL]
+        numbers[VALUE] = height
+        if not np.isfinite(height):
+            return _end(search, UNDEFINED_START, points[X])
+        if points.shape[1] == 0:
+            numbers[DECREMENT] = 0.0
+            return _end(search, CONVERGED, points[X])
+        _reduce(search.gradient, search.hessian, search.basis, search.mapped, points[G], search.matrices[H])
+        return _begin_iteration(search)
+    if _judge(search, height):
+        return _accept(search, height) and _begin_iteration(search)
+    counts[TRIED] += 1
+    if counts[TRIED] < _TRIALS and numbers[DAMPING] < 1e12 and _damped(search):
+        _propose(search)
+        return True
+    return _end(search, CONVERGED if 0.0 <= numbers[DECREMENT] <= _ROUNDING else STALLED, points[X])
+
+
+@kernel
+def scoring(structure: Structure, moments: Moments, search: Search) -> None:
+    """Minimise the discrepancy of `moments`: run `search` to its end."""
+    height = evaluate(structure, moments, search.theta, search.gradient, search.hessian)
+    while advance(search, height):
+        height = evaluate(structure, moments, search.theta, search.gradient, search.hessian)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from trustsem.model.ram import Model
 __all__ = [
     "BlockMoments",
     "ImpliedBlock",
+    "Objective",
     "Problem",
     "block_moments",
     "block_values",
@@ -70,6 +71,26 @@ class ImpliedBlock(NamedTuple):
         return self.mu[: self.p]
 
 
+class Objective(Protocol):
+    """A discrepancy that is not a function of one mean vector and one covariance matrix per block."""
+
+    def value(self, structure: Structure, theta: Reals, share: Reals | None = None) -> float:
+        """Return the discrepancy at `theta` (K,), blocks weighted by `share` (G,) if given; infinite where it is not defined."""
+        ...
+
+    def slope(self, structure: Structure, theta: Reals, share: Reals | None = None) -> tuple[float, Reals]:
+        """Return the discrepancy and its gradient (K,)."""
+        ...
+
+    def expected(self, structure: Structure, theta: Reals, share: Reals | None = None) -> Reals:
+        """Return the expected Hessian (K, K)."""
+        ...
+
+    def hessian(self, structure: Structure, theta: Reals) -> Reals:
+        """Return the observed Hessian (K, K)."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """A discrepancy to be minimised.
@@ -83,6 +104,8 @@ class Problem:
     blocks : tuple of BlockMoments
     multiplier : (G,) float
         The chi-square statistic is ``sum(multiplier * F)`` over blocks.
+    objective : Objective or None
+        The discrepancy, where it is not the compiled one of `moments`. Then `moments` hold those of the saturated model, from which the search starts.
     """
 
     model: Model
@@ -90,6 +113,7 @@ class Problem:
     moments: Moments
     blocks: tuple[BlockMoments, ...]
     multiplier: Reals
+    objective: Objective | None = None
 
     @property
     def scale(self) -> float:
@@ -166,6 +190,8 @@ def lay_out(discrepancy: int, blocks: Sequence[BlockMoments], share: Reals, weig
 
 def value(problem: Problem, theta: Reals) -> float:
     """Return the discrepancy at `theta` (K,)."""
+    if problem.objective is not None:
+        return problem.objective.value(problem.structure, theta)
     empty = np.empty(0)
     return float(evaluate(problem.structure, problem.moments, theta, empty, empty.reshape(0, 0)))
 
@@ -175,12 +201,17 @@ def block_values(problem: Problem, theta: Reals) -> Reals:
     if len(problem.blocks) == 1:
         return np.array([value(problem, theta)])
     choices = np.eye(len(problem.blocks))
+    if problem.objective is not None:
+        return np.array([problem.objective.value(problem.structure, theta, choice) for choice in choices])
     return np.array([value(replace(problem, moments=problem.moments._replace(share=choice)), theta) for choice in choices])
 
 
 def derivatives(problem: Problem, theta: Reals, share: Reals | None = None) -> tuple[float, Reals, Reals]:
     """Return the discrepancy, its gradient (K,) and its expected Hessian (K, K) at `theta` (K,), blocks weighted by `share` (G,) if given."""
-    size = problem.model.n_theta
+    if problem.objective is not None:
+        height, slope = problem.objective.slope(problem.structure, theta, share)
+        return height, slope, problem.objective.expected(problem.structure, theta, share)
+    size = problem.structure.n_theta
     gradient, hessian = np.empty(size), np.empty((size, size))
     moments = problem.moments if share is None else problem.moments._replace(share=share)
     result = evaluate(problem.structure, moments, theta, gradient, hessian)

@@ -7,7 +7,19 @@ import pytest
 from scipy.optimize import minimize
 
 from helpers import CASES, Case, admissible_point, complex_step, exact_sample, model_of, problem_of, random_sample, reference_value, true_parameters
-from trustsem.kernels.scoring import CONVERGED, ITERATION_LIMIT, STALLED, UNDEFINED_START, scoring
+from trustsem.kernels.scoring import (
+    CONVERGED,
+    DECREMENT,
+    ITERATION,
+    ITERATION_LIMIT,
+    STALLED,
+    STATUS,
+    UNDEFINED_START,
+    VALUE,
+    X,
+    new_search,
+    scoring,
+)
 from trustsem.model.problem import value
 
 ESTIMATORS = ("ML", "GLS", "ULS")
@@ -30,7 +42,9 @@ def score(problem, start, *, limit=500, tolerance=1e-17, lower=None, upper=None,
     high = np.full(r, np.inf) if upper is None else upper
     mapped = basis is not None
     basis, origin = (basis, origin) if mapped else NONE
-    return scoring(problem.structure, problem.moments, start, basis, origin, mapped, low, high, limit, tolerance)
+    search = new_search(start, basis, origin, mapped, low, high, problem.structure.n_theta, limit, tolerance)
+    scoring(problem.structure, problem.moments, search)
+    return search.points[X], search.numbers[VALUE], search.counts[ITERATION], search.counts[STATUS], search.numbers[DECREMENT]
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

@@ -1,0 +1,9 @@
+"""Maximum likelihood with standard errors from the cross-products of the casewise scores (first-order information)."""
+
+from __future__ import annotations
+
+from trustsem.estimators.ml import MaximumLikelihood
+
+__all__ = ["ESTIMATOR"]
+
+ESTIMATOR = MaximumLikelihood(name="MLF", se="first_order")

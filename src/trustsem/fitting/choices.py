@@ -1,0 +1,113 @@
+"""From the options that a user gave to those of the fit: what the estimator and the data imply where nothing was said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from trustsem.errors import OptionError, closest
+from trustsem.estimators import Estimator
+from trustsem.options import SCALED_TESTS, SE_KINDS, TESTS, FitOptions, missing_treatment
+
+__all__ = ["fit_options"]
+
+_SE_ALIASES = MappingProxyType({"mlr": "robust_huber_white", "huber_white": "robust_huber_white", "mlf": "first_order", "cluster": "robust_cluster"})
+_TEST_ALIASES = MappingProxyType(
+    {
+        "chisq": "standard",
+        "sb": "satorra_bentler",
+        "satorra": "satorra_bentler",
+        "mean_adjusted": "satorra_bentler",
+        "mean_var": "mean_var_adjusted",
+        "yb": "yuan_bentler",
+        "yb_mplus": "yuan_bentler_mplus",
+    }
+)
+
+
+def fit_options(estimator: Estimator, settings: Mapping[str, Any]) -> FitOptions:
+    """Return the options of a fit.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    settings : mapping
+        What the user gave, by name.
+
+    Raises
+    ------
+    OptionError
+        For a value that does not exist, or that contradicts another.
+    NotAvailableError
+        For a treatment of missing values that this version does not have.
+    """
+    missing = missing_treatment(settings.get("missing", "listwise"))
+    if missing != "listwise" and not estimator.takes_incomplete_rows:
+        raise OptionError(
+            f"missing={settings['missing']!r} needs a likelihood of incomplete rows, which estimator={estimator.name!r} does not have. "
+            "Use estimator='ML' or 'MLR', or missing='listwise'."
+        )
+    casewise = missing in ("fiml", "fiml_x")
+    observed = casewise or estimator.information == "observed" or missing != "listwise"
+    se = _standard_errors(estimator, settings, missing)
+    return FitOptions(
+        estimator=estimator.name,
+        likelihood=settings.get("likelihood", "normal"),
+        information=settings.get("information", "observed" if observed else "expected"),
+        se=se,
+        test=_tests(estimator, settings, missing),
+        missing=missing,
+        engine=settings.get("engine", "trustsem"),
+    )
+
+
+def _sampled(settings: Mapping[str, Any]) -> bool:
+    """Whether rows are not a simple random sample."""
+    return settings.get("cluster") is not None or settings.get("sampling_weights") is not None
+
+
+def _standard_errors(estimator: Estimator, settings: Mapping[str, Any], missing: str) -> str:
+    given = settings.get("se")
+    clustered = settings.get("cluster") is not None
+    if given is None or given == "default":
+        if missing in ("two_stage", "robust_two_stage"):
+            return missing
+        if not _sampled(settings) or estimator.se not in ("standard", "robust_huber_white"):
+            return estimator.se
+        return "robust_cluster" if clustered else "robust_huber_white"
+    name = given.lower().replace(".", "_") if isinstance(given, str) else given
+    if name == "robust":
+        if clustered:
+            return "robust_cluster"
+        return "robust_huber_white" if missing in ("fiml", "fiml_x") or estimator.se == "robust_huber_white" else "robust_sem"
+    name = _SE_ALIASES.get(name, name) if isinstance(name, str) else name
+    if name not in SE_KINDS:
+        raise OptionError(f"Unknown se={given!r}. Allowed are {', '.join(map(repr, SE_KINDS))}.{closest(str(given), SE_KINDS)}")
+    if name == "robust_cluster" and not clustered:
+        raise OptionError("se='robust_cluster' needs cluster=, the column that says which cluster a row belongs to.")
+    if name in ("two_stage", "robust_two_stage") and missing != name:
+        raise OptionError(f"se={given!r} belongs to missing={name!r}. Give that instead.")
+    return str(name)
+
+
+def _tests(estimator: Estimator, settings: Mapping[str, Any], missing: str) -> tuple[str, ...]:
+    given = settings.get("test")
+    if given is None or given == "default":
+        if missing in ("two_stage", "robust_two_stage"):
+            return ("standard", "satorra_bentler")
+        return ("standard", "yuan_bentler_mplus") if _sampled(settings) and estimator.test == ("standard",) else estimator.test
+    wanted = [given] if isinstance(given, str) or not isinstance(given, Sequence) else list(given)
+    names: list[str] = []
+    for value in wanted:
+        name = value.lower().replace(".", "_").replace("-", "_") if isinstance(value, str) else value
+        name = _TEST_ALIASES.get(name, name) if isinstance(name, str) else name
+        if name not in TESTS:
+            raise OptionError(f"Unknown test={value!r}. Allowed are {', '.join(map(repr, TESTS))}.{closest(str(value), TESTS)}")
+        names.append(str(name))
+    if "none" in names:
+        return ("none",)
+    scaled = [name for name in names if name in SCALED_TESTS]
+    if len(scaled) > 1:
+        raise OptionError(f"test={given!r} names several scaled tests, {', '.join(scaled)}. Give one of them.")
+    return tuple(dict.fromkeys(["standard", *names]))

@@ -1,0 +1,184 @@
+"""What a fit says when normality, complete rows or independent rows are not taken for granted: which formula with which matrices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trustsem.errors import DataError, OptionError
+from trustsem.inference.baseline import baseline_moments, baseline_parameters
+from trustsem.inference.corrected import Corrected, SaturatedPieces, corrected_fit, saturated_pieces
+from trustsem.inference.information import covariance_of_estimates
+from trustsem.inference.sandwich import cross_products, gamma_matrix, score_meat
+from trustsem.inference.saturated import lower_triangle
+from trustsem.inference.scaled import ScaledTest, Traces, moment_traces, scale_test
+from trustsem.inference.stacked import StackedBlock
+from trustsem.kernels.structure import Reals
+from trustsem.model.casewise import CasewiseLikelihood
+from trustsem.model.problem import Problem
+
+if TYPE_CHECKING:
+    from trustsem.fitting.fit import Fit
+
+__all__ = ["baseline_blocks", "casewise_scores", "corrected_measures", "robust_covariance", "scaled_baseline", "scaled_model"]
+
+
+def casewise_scores(fit: Fit) -> tuple[Reals, ...]:
+    """Return the weighted derivatives (n, K) of every row's log-likelihood at the estimate, block by block."""
+    objective = fit.problem.objective
+    if isinstance(objective, CasewiseLikelihood):
+        found = objective.scores(fit.problem.structure, fit.estimate.theta)
+        weights = [block.weights for block in fit.stacked]
+        return tuple(part if own is None else part * own[:, None] for part, own in zip(found, weights, strict=True))
+    return tuple(block.scores(structured=True) @ block.delta for block in fit.stacked)
+
+
+def robust_covariance(fit: Fit, bread: Reals) -> Reals:
+    """Return the covariance matrix (K, K) of the estimates that ``se=`` asks for.
+
+    Parameters
+    ----------
+    fit : Fit
+    bread : (K, K) float
+        Inverse information of all observations, of the kind that ``information=`` asks for.
+
+    Raises
+    ------
+    DataError
+        If the rows are not known, or are incomplete where that is not allowed.
+    """
+    kind = fit.options.se
+    if kind == "standard":
+        return bread
+    if kind == "robust_sem":
+        deltas, weights, gammas, shares = _moment_pieces(fit)
+        meat = sum(share * (W @ delta).T @ gamma @ (W @ delta) for delta, W, gamma, share in zip(deltas, weights, gammas, shares, strict=True))
+        inner = sum(share * delta.T @ W @ delta for delta, W, share in zip(deltas, weights, shares, strict=True))
+        inverse, _ = covariance_of_estimates(np.asarray(inner), fit.free_basis)
+        n = fit.problem.nobs
+        return np.full_like(bread, np.nan) if inverse is None else np.asarray(inverse @ np.asarray(meat) @ inverse / n)
+    meat = fit.score_meat
+    if kind == "first_order":
+        inverse, _ = covariance_of_estimates(meat, fit.free_basis)
+        return np.full_like(bread, np.nan) if inverse is None else inverse
+    return np.asarray(bread @ meat @ bread)
+
+
+def _moment_pieces(fit: Fit) -> tuple[list[Reals], list[Reals], list[Reals], list[float]]:
+    """Return Jacobian, weight matrix and asymptotic covariance matrix of the moments, and share, of every block (complete rows)."""
+    blocks = fit.stacked
+    weights = [block.information(structured=True, observed=False) for block in blocks]
+    return [block.delta for block in blocks], weights, list(fit.gammas), [block.share for block in blocks]
+
+
+def meat_of(blocks: Sequence[StackedBlock]) -> Reals:
+    """Return the sum (K, K) of the outer products of the scores of `blocks`, at their implied moments."""
+    return score_meat([block.scores(structured=True) @ block.delta for block in blocks], [block.clusters for block in blocks])
+
+
+def gammas_of(problem: Problem, blocks: Sequence[StackedBlock]) -> tuple[Reals, ...]:
+    """Return the asymptotic covariance matrix of the moments of every block (complete rows)."""
+    result = []
+    for layout, block in zip(problem.model.blocks, blocks, strict=True):
+        places = np.array([layout.observed.index(name) for name in layout.fixed], dtype=np.int64)
+        result.append(gamma_matrix(block, places))
+    return tuple(result)
+
+
+def pieces_of(fit: Fit) -> tuple[SaturatedPieces, ...]:
+    """Return what scaled tests and corrected fit measures need of the saturated model of every block."""
+    normal = (fit.options.scaled_test or "satorra_bentler") == "satorra_bentler"
+    result = []
+    for block in fit.stacked:
+        scores = None
+        if not normal:
+            casewise = block.scores(structured=False)
+            scores = cross_products(casewise, block.clusters) / len(casewise)
+        result.append(saturated_pieces(block, observed=fit.options.information == "observed", scores=scores))
+    return tuple(result)
+
+
+def baseline_blocks(problem: Problem, blocks: Sequence[StackedBlock]) -> tuple[StackedBlock, ...]:
+    """Return the moments of every block with the baseline model in place of the model: each of its parameters is a moment."""
+    columns = []
+    for b, block in enumerate(blocks):
+        means, covariances = baseline_parameters(problem, b)
+        i, j = lower_triangle(means.size)
+        columns.append(np.concatenate([means, covariances[i, j]])[block.kept])
+    total = sum(int(free.sum()) for free in columns)
+    result, first = [], 0
+    for b, (block, free) in enumerate(zip(blocks, columns, strict=True)):
+        delta = np.zeros((free.size, total))
+        delta[np.flatnonzero(free), first + np.arange(int(free.sum()))] = 1.0
+        first += int(free.sum())
+        mean, cov = baseline_moments(problem, b)
+        implied_mean = mean if problem.model.has_means else block.implied_mean
+        result.append(replace(block, delta=delta, implied_mean=implied_mean, implied_cov=cov))
+    return tuple(result)
+
+
+def scaled_model(fit: Fit) -> ScaledTest:
+    """Return the scaled test of the model that ``test=`` asks for."""
+    name = _scaled_name(fit)
+    if name.startswith("yuan"):
+        exact = fit.options.estimator == "MLR" and fit.options.information == "observed"
+        inverse = fit.inverse_information * fit.problem.nobs if exact else None
+        traces = _yuan_traces(fit, name, fit.stacked, fit.score_meat, inverse, fit.free_basis)
+    else:
+        traces = _satorra_traces(fit, fit.stacked, fit.free_basis)
+    return scale_test(name, fit.chisq, traces)
+
+
+def scaled_baseline(fit: Fit) -> ScaledTest:
+    """Return the scaled test of the baseline model."""
+    name = _scaled_name(fit)
+    blocks = baseline_blocks(fit.problem, fit.stacked)
+    if name.startswith("yuan"):
+        traces = _yuan_traces(fit, name, blocks, meat_of(blocks), None, None)
+    else:
+        traces = _satorra_traces(fit, blocks, None)
+    return scale_test(name, fit.baseline, traces)
+
+
+def _scaled_name(fit: Fit) -> str:
+    name = fit.options.scaled_test
+    if name is None:
+        raise OptionError(f"There is no scaled test with test={'+'.join(fit.options.test)!r}. Use estimator='MLR', or test='satorra_bentler'.")
+    return name
+
+
+def _satorra_traces(fit: Fit, blocks: Sequence[StackedBlock], basis: Reals | None) -> Traces:
+    if fit.problem.objective is not None:
+        raise DataError(f"test={fit.options.scaled_test!r} needs complete rows. Use estimator='MLR', or missing='listwise'.")
+    observed = fit.options.information == "observed"
+    weights = [block.information(structured=True, observed=observed) for block in blocks]
+    return moment_traces(weights, fit.gammas, [block.delta for block in blocks], [block.share for block in blocks], basis)
+
+
+def _yuan_traces(fit: Fit, name: str, blocks: Sequence[StackedBlock], meat: Reals, inverse: Reals | None, basis: Reals | None) -> Traces:
+    """Return the traces of Yuan & Bentler's test; `inverse` is the inverse information of one observation, if it is not that of the moments."""
+    observed = fit.options.information == "observed"
+    n = fit.problem.nobs
+    pieces = [(own.inverse, own.scores) for own in fit.saturated_pieces if own.scores is not None]
+    saturated = sum(float(np.sum(inner * scores)) for inner, scores in pieces)
+    if inverse is None:
+        inner = sum(block.share * (block.delta.T @ block.information(structured=True, observed=observed) @ block.delta) for block in blocks)
+        inverse, _ = covariance_of_estimates(np.asarray(inner), basis)
+    model = math.nan if inverse is None else float(np.sum(inverse * meat)) / n
+    if name == "yuan_bentler_mplus":
+        return Traces(saturated - model, math.nan, saturated, model)
+    weights = [block.information(structured=True, observed=observed) for block in blocks]
+    gammas = [inner @ scores @ inner for inner, scores in pieces]
+    first = moment_traces(weights, gammas, [block.delta for block in blocks], [block.share for block in blocks], basis).first
+    return Traces(first, math.nan, saturated, model)
+
+
+def corrected_measures(fit: Fit) -> tuple[Corrected, Corrected]:
+    """Return the complete-data statistics of model and baseline model, and their means under a true model."""
+    return corrected_fit(fit.stacked, fit.saturated_pieces, fit.problem.nobs, fit.free_basis), corrected_fit(
+        baseline_blocks(fit.problem, fit.stacked), fit.saturated_pieces, fit.problem.nobs, None
+    )
