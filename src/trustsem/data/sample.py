@@ -70,6 +70,11 @@ class BlockSample:
             if array is not None:
                 object.__setattr__(self, name, _read_only(array))
 
+    @property
+    def size(self) -> float:
+        """Number of observations: of rows, or the sum of their weights."""
+        return float(self.n) if self.weights is None else float(self.weights.sum())
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Unpickled arrays are writable; going through the constructor makes them read-only again.
         return BlockSample, tuple(getattr(self, field.name) for field in fields(self))

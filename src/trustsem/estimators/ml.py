@@ -43,9 +43,9 @@ class MaximumLikelihood:
             block_moments(block.n, block.mean if model.has_means else None, block.cov, order, divide_by_n=normal)
             for block, order in zip(sample.blocks, sample_order(model, sample), strict=True)
         )
-        multiplier = np.array([float(block.n if normal else block.n - 1) for block in blocks])
+        share = np.array([block.size for block in sample.blocks])
+        multiplier = share if normal else share - 1.0
         constant = np.array([-np.linalg.slogdet(block.cov)[1] - block.cov.shape[0] for block in blocks])
-        share = np.array([float(block.n) for block in blocks])
         moments = lay_out(0, blocks, share / share.sum(), None, constant)
         return Problem(model, fill_borrowed(model, blocks), moments, blocks, multiplier, _casewise(model, sample, moments.share))
 

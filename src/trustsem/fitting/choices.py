@@ -48,8 +48,7 @@ def fit_options(estimator: Estimator, settings: Mapping[str, Any]) -> FitOptions
             f"missing={settings['missing']!r} needs a likelihood of incomplete rows, which estimator={estimator.name!r} does not have. "
             "Use estimator='ML' or 'MLR', or missing='listwise'."
         )
-    casewise = missing in ("fiml", "fiml_x")
-    observed = casewise or estimator.information == "observed" or missing != "listwise"
+    observed = missing != "listwise" or estimator.information == "observed" or (estimator.has_likelihood and _sampled(settings))
     se = _standard_errors(estimator, settings, missing)
     return FitOptions(
         estimator=estimator.name,

@@ -156,7 +156,9 @@ class Fit:
 
     @cached_property
     def gammas(self) -> tuple[Reals, ...]:
-        """Asymptotic covariance matrix (r, r) of the moments of every block; needs complete rows."""
+        """Asymptotic covariance matrix (r, r) of the moments of every block; needs complete rows, unless they were fitted in two stages."""
+        if self.options.missing in robust.TWO_STAGE:
+            return robust.two_stage_gammas(self)
         return robust.gammas_of(self.problem, self.stacked)
 
     @cached_property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trustsem.data.moments import available_pairs
-from trustsem.fitting.robust import corrected_measures
+from trustsem.fitting.robust import TWO_STAGE, corrected_measures
 from trustsem.inference.fit_measures import (
     BlockResiduals,
     Chisq,
@@ -22,6 +22,8 @@ from trustsem.inference.fit_measures import (
 )
 from trustsem.inference.likelihood import log_likelihoods
 from trustsem.model.casewise import CasewiseLikelihood
+from trustsem.model.problem import block_values
+from trustsem.model.quadratic import QuadraticForm
 
 if TYPE_CHECKING:
     from trustsem.estimators import Estimator
@@ -57,7 +59,7 @@ def all_measures(fit: Fit, estimator: Estimator) -> dict[str, float]:
         result |= {name: incremental[name] for name in names}
         result |= {f"{name}_scaled": adjusted[name] for name in names if name in adjusted}
         result |= {f"{name}_robust": robust[name] for name in names if name in robust}
-    if estimator.has_likelihood:
+    if estimator.has_likelihood and options.missing not in TWO_STAGE:
         logl, unrestricted = log_likelihoods(problem, fit.estimate.theta)
         result |= information_criteria(logl, unrestricted, fit.npar, n)
     if scaled and not math.isnan(fit.scaled.traces.saturated):
@@ -145,8 +147,8 @@ def _minimum(fit: Fit, estimator: Estimator) -> float:
 
 def _block_residuals(fit: Fit) -> tuple[BlockResiduals, ...]:
     return tuple(
-        BlockResiduals(block.n, block.cov, point.sigma, block.mean, point.mean if block.mean is not None else None)
-        for block, point in zip(fit.problem.blocks, fit.implied_blocks, strict=True)
+        BlockResiduals(share * fit.problem.nobs, block.cov, point.sigma, block.mean, point.mean if block.mean is not None else None)
+        for block, point, share in zip(fit.problem.blocks, fit.implied_blocks, fit.problem.shares, strict=True)
     )
 
 
@@ -164,15 +166,18 @@ def _lack_of_fit(fit: Fit) -> float:
     problem = fit.problem
     if isinstance(problem.objective, CasewiseLikelihood):
         return _incomplete_lack_of_fit(fit, problem.objective)
+    if isinstance(problem.objective, QuadraticForm):
+        return _quadratic_lack_of_fit(fit, problem.objective)
     lack = 0.0
-    for layout, block, point in zip(fit.model.blocks, problem.blocks, fit.implied_blocks, strict=True):
+    for layout, block, point, share in zip(fit.model.blocks, problem.blocks, fit.implied_blocks, problem.shares, strict=True):
         kept = np.ones((point.p, point.p))
         x = [layout.observed.index(name) for name in layout.fixed]
         kind = problem.moments.discrepancy
         if kind == 2:
             x = []
         kept[np.ix_(x, x)] = 0.0
-        weight = np.linalg.inv(point.sigma) if kind == 0 else np.linalg.inv(block.cov) if kind == 1 else None
+        at = block.cov if fit.options.missing in TWO_STAGE else point.sigma
+        weight = np.linalg.inv(at) if kind == 0 else np.linalg.inv(block.cov) if kind == 1 else None
         squares = []
         for matrix, vector in (
             (block.cov - point.sigma, None if block.mean is None else block.mean - point.mean),
@@ -185,7 +190,7 @@ def _lack_of_fit(fit: Fit) -> float:
                 means[x] = 0.0
                 value += float(means @ means) if weight is None else float(means @ weight @ means)
             squares.append(value)
-        lack += block.n / problem.nobs * (squares[0] / squares[1])
+        lack += share * (squares[0] / squares[1])
     return lack
 
 
@@ -200,3 +205,11 @@ def _incomplete_lack_of_fit(fit: Fit, objective: CasewiseLikelihood) -> float:
         weight = block.information(structured=True, observed=False)
         lack += block.share * float(gap @ weight @ gap) / float(sample @ weight @ sample)
     return lack
+
+
+def _quadratic_lack_of_fit(fit: Fit, form: QuadraticForm) -> float:
+    """Return the same for a quadratic form: its value relative to that of the sample moments themselves."""
+    problem = fit.problem
+    values = block_values(problem, fit.estimate.theta)
+    whole = [float(s @ form.weigh(b, s)) for b, s in enumerate(form.moments)]
+    return float(sum(share * value / total for share, value, total in zip(problem.shares, values, whole, strict=True)))

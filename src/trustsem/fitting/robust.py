@@ -9,22 +9,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trustsem.data.gamma import gamma_matrix
 from trustsem.errors import DataError, OptionError
 from trustsem.inference.baseline import baseline_moments, baseline_parameters
 from trustsem.inference.corrected import Corrected, SaturatedPieces, corrected_fit, saturated_pieces
 from trustsem.inference.information import covariance_of_estimates
-from trustsem.inference.sandwich import cross_products, gamma_matrix, score_meat
+from trustsem.inference.sandwich import cross_products, score_meat
 from trustsem.inference.saturated import lower_triangle
 from trustsem.inference.scaled import ScaledTest, Traces, moment_traces, scale_test
 from trustsem.inference.stacked import StackedBlock
 from trustsem.kernels.structure import Reals
 from trustsem.model.casewise import CasewiseLikelihood
 from trustsem.model.problem import Problem
+from trustsem.model.quadratic import QuadraticForm
 
 if TYPE_CHECKING:
     from trustsem.fitting.fit import Fit
 
 __all__ = ["baseline_blocks", "casewise_scores", "corrected_measures", "robust_covariance", "scaled_baseline", "scaled_model"]
+
+
+TWO_STAGE = ("two_stage", "robust_two_stage")
 
 
 def casewise_scores(fit: Fit) -> tuple[Reals, ...]:
@@ -54,13 +59,12 @@ def robust_covariance(fit: Fit, bread: Reals) -> Reals:
     kind = fit.options.se
     if kind == "standard":
         return bread
-    if kind == "robust_sem":
+    if kind in ("robust_sem", *TWO_STAGE):
         deltas, weights, gammas, shares = _moment_pieces(fit)
         meat = sum(share * (W @ delta).T @ gamma @ (W @ delta) for delta, W, gamma, share in zip(deltas, weights, gammas, shares, strict=True))
         inner = sum(share * delta.T @ W @ delta for delta, W, share in zip(deltas, weights, shares, strict=True))
         inverse, _ = covariance_of_estimates(np.asarray(inner), fit.free_basis)
-        n = fit.problem.nobs
-        return np.full_like(bread, np.nan) if inverse is None else np.asarray(inverse @ np.asarray(meat) @ inverse / n)
+        return np.full_like(bread, np.nan) if inverse is None else np.asarray(inverse @ np.asarray(meat) @ inverse / fit.problem.scale)
     meat = fit.score_meat
     if kind == "first_order":
         inverse, _ = covariance_of_estimates(meat, fit.free_basis)
@@ -71,8 +75,26 @@ def robust_covariance(fit: Fit, bread: Reals) -> Reals:
 def _moment_pieces(fit: Fit) -> tuple[list[Reals], list[Reals], list[Reals], list[float]]:
     """Return Jacobian, weight matrix and asymptotic covariance matrix of the moments, and share, of every block (complete rows)."""
     blocks = fit.stacked
-    weights = [block.information(structured=True, observed=False) for block in blocks]
-    return [block.delta for block in blocks], weights, list(fit.gammas), [block.share for block in blocks]
+    return [block.delta for block in blocks], moment_weights(fit, blocks), list(fit.gammas), [block.share for block in blocks]
+
+
+def moment_weights(fit: Fit, blocks: Sequence[StackedBlock], *, observed: bool = False) -> list[Reals]:
+    """Return the weight matrix (r, r) that the estimator gives the moments of every block."""
+    problem = fit.problem
+    if fit.options.missing in TWO_STAGE:
+        return [block.complete_weight() for block in blocks]
+    result = []
+    for b, block in enumerate(blocks):
+        if isinstance(problem.objective, QuadraticForm):
+            weight = problem.objective.weights[b]
+            result.append(weight if weight.ndim == 2 else np.diag(weight))
+        elif problem.moments.discrepancy == 1:
+            result.append(block.complete_weight())
+        elif problem.moments.discrepancy == 2:
+            result.append(np.eye(len(block.delta)))
+        else:
+            result.append(block.information(structured=True, observed=observed))
+    return result
 
 
 def meat_of(blocks: Sequence[StackedBlock]) -> Reals:
@@ -81,11 +103,33 @@ def meat_of(blocks: Sequence[StackedBlock]) -> Reals:
 
 
 def gammas_of(problem: Problem, blocks: Sequence[StackedBlock]) -> tuple[Reals, ...]:
-    """Return the asymptotic covariance matrix of the moments of every block (complete rows)."""
+    """Return the asymptotic covariance matrix of the moments of every block (complete rows).
+
+    Raises
+    ------
+    DataError
+        If the rows are not known, or are incomplete.
+    """
     result = []
     for layout, block in zip(problem.model.blocks, blocks, strict=True):
+        if block.rows is None:
+            raise DataError("Robust standard errors and tests need the rows of the data, not summary statistics. Give data=.")
+        if block.missing is not None:
+            raise DataError("Robust standard errors and tests of this kind need complete rows. Use estimator='MLR', or missing='listwise'.")
         places = np.array([layout.observed.index(name) for name in layout.fixed], dtype=np.int64)
-        result.append(gamma_matrix(block, places))
+        result.append(gamma_matrix(block.rows, block.mean, block.kept, places, block.weights))
+    return tuple(result)
+
+
+def two_stage_gammas(fit: Fit) -> tuple[Reals, ...]:
+    """Return the asymptotic covariance matrix of the saturated moments of incomplete rows (Savalei & Bentler 2009; robust: Savalei & Falk 2014)."""
+    result = []
+    for block in fit.stacked:
+        inverse = np.linalg.inv(block.information(structured=False, observed=True))
+        if fit.options.missing == "robust_two_stage":
+            scores = block.scores(structured=False)
+            inverse = inverse @ (cross_products(scores, block.clusters) / (block.share * fit.problem.nobs)) @ inverse
+        result.append(0.5 * (inverse + inverse.T))
     return tuple(result)
 
 
@@ -97,7 +141,7 @@ def pieces_of(fit: Fit) -> tuple[SaturatedPieces, ...]:
         scores = None
         if not normal:
             casewise = block.scores(structured=False)
-            scores = cross_products(casewise, block.clusters) / len(casewise)
+            scores = cross_products(casewise, block.clusters) / (block.share * fit.problem.nobs)
         result.append(saturated_pieces(block, observed=fit.options.information == "observed", scores=scores))
     return tuple(result)
 
@@ -125,7 +169,8 @@ def scaled_model(fit: Fit) -> ScaledTest:
     """Return the scaled test of the model that ``test=`` asks for."""
     name = _scaled_name(fit)
     if name.startswith("yuan"):
-        exact = fit.options.estimator == "MLR" and fit.options.information == "observed"
+        weighted = any(block.weights is not None for block in fit.stacked)
+        exact = (fit.options.estimator == "MLR" or weighted) and fit.options.information == "observed"
         inverse = fit.inverse_information * fit.problem.nobs if exact else None
         traces = _yuan_traces(fit, name, fit.stacked, fit.score_meat, inverse, fit.free_basis)
     else:
@@ -152,10 +197,7 @@ def _scaled_name(fit: Fit) -> str:
 
 
 def _satorra_traces(fit: Fit, blocks: Sequence[StackedBlock], basis: Reals | None) -> Traces:
-    if fit.problem.objective is not None:
-        raise DataError(f"test={fit.options.scaled_test!r} needs complete rows. Use estimator='MLR', or missing='listwise'.")
-    observed = fit.options.information == "observed"
-    weights = [block.information(structured=True, observed=observed) for block in blocks]
+    weights = moment_weights(fit, blocks, observed=fit.options.information == "observed")
     return moment_traces(weights, fit.gammas, [block.delta for block in blocks], [block.share for block in blocks], basis)
 
 

@@ -257,6 +257,8 @@ def _table(function: str, model: ModelLike, settings: Mapping[str, Any], labels:
         defaults = replace(defaults, meanstructure=False)  # no means to be modelled, not even for groups
     if missing_treatment(settings.get("missing", "listwise")) != "listwise":
         defaults = replace(defaults, meanstructure=True)  # what is observed of a row depends on the means
+    if settings.get("cluster") is not None:
+        defaults = replace(defaults, meanstructure=True)  # as in lavaan
     given = {name: settings[name] for name in _DEFAULT_FIELDS if name in settings}
     if isinstance(model, HasSyntax):
         model = model.syntax()

@@ -10,6 +10,7 @@ from trustsem.inference.likelihood import deviance
 from trustsem.kernels.structure import Reals
 from trustsem.model.casewise import CasewiseLikelihood
 from trustsem.model.problem import Problem
+from trustsem.model.quadratic import QuadraticForm
 
 __all__ = ["baseline_moments", "baseline_parameters", "baseline_test"]
 
@@ -62,6 +63,8 @@ def baseline_test(problem: Problem) -> Chisq:
         if isinstance(problem.objective, CasewiseLikelihood):
             own = problem.objective.missing[b]
             discrepancy = (deviance(own.statistics, *baseline_moments(problem, b)) - own.deviance) / float(own.statistics.n_rows.sum())
+        elif isinstance(problem.objective, QuadraticForm):
+            discrepancy = _quadratic(problem, problem.objective, b)
         elif problem.moments.discrepancy == 0:
             fitted = np.where(kept, S, 0.0)
             discrepancy = float(np.linalg.slogdet(fitted)[1] - np.linalg.slogdet(S)[1])
@@ -73,6 +76,18 @@ def baseline_test(problem: Problem) -> Chisq:
             discrepancy = float(np.sum(np.where(kept, 0.0, S)[np.tril_indices(p, -1)] ** 2))
         total += problem.multiplier[b] * discrepancy
     return Chisq(max(total, 0.0), df)
+
+
+def _quadratic(problem: Problem, form: QuadraticForm, b: int) -> float:
+    """Return the least ``(s - D b)' V (s - D b)`` over the moments b that the baseline model leaves free."""
+    means, kept = baseline_parameters(problem, b)
+    i, j = np.tril_indices(means.size)
+    free = np.concatenate([means, kept[i, j]])[form.kept[b]]
+    design = np.eye(free.size)[:, free]
+    weighted = form.weigh(b, design)
+    s = form.moments[b]
+    e = s - design @ np.linalg.solve(design.T @ weighted, weighted.T @ s)
+    return float(e @ form.weigh(b, e))
 
 
 def _generalized(S: Reals, free: np.ndarray, given: np.ndarray) -> float:

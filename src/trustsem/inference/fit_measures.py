@@ -44,9 +44,9 @@ class Chisq(NamedTuple):
 
 
 class BlockResiduals(NamedTuple):
-    """Sample and implied moments of one block: n, covariances (p, p) and means (p,) or None."""
+    """Sample and implied moments of one block: n (or the sum of weights), covariances (p, p) and means (p,) or None."""
 
-    n: int
+    n: float
     sample_cov: Reals
     implied_cov: Reals
     sample_mean: Reals | None

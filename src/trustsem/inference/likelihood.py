@@ -43,13 +43,14 @@ def log_likelihoods(problem: Problem, theta: Reals) -> tuple[float, float]:
     if isinstance(problem.objective, CasewiseLikelihood):
         return _casewise_likelihoods(problem, problem.objective, theta)
     logl = unrestricted = 0.0
-    for layout, block, point in zip(problem.model.blocks, problem.blocks, implied(problem.structure, theta), strict=True):
+    sizes = problem.shares * problem.nobs
+    for layout, block, point, n in zip(problem.model.blocks, problem.blocks, implied(problem.structure, theta), sizes, strict=True):
         d = block.mean - point.mean if block.mean is not None else None
         x = np.array([layout.observed.index(name) for name in layout.fixed], dtype=np.int64)
         covariates = block.cov[np.ix_(x, x)]
-        conditional = _normal(block.n, covariates, covariates, None) if x.size else 0.0
-        logl += _normal(block.n, block.cov, point.sigma, d) - conditional
-        unrestricted += _normal(block.n, block.cov, block.cov, None) - conditional
+        conditional = _normal(n, covariates, covariates, None) if x.size else 0.0
+        logl += _normal(n, block.cov, point.sigma, d) - conditional
+        unrestricted += _normal(n, block.cov, block.cov, None) - conditional
     return logl, unrestricted
 
 

@@ -16,6 +16,7 @@ from trustsem.data.sample import BlockSample, Sample
 from trustsem.errors import DataError
 from trustsem.inference.saturated import complete_information, incomplete_information, lower_triangle, saturated_scores
 from trustsem.kernels.structure import Reals, Structure
+from trustsem.model.casewise import CasewiseLikelihood
 from trustsem.model.jacobian import moment_slopes
 from trustsem.model.problem import ImpliedBlock, Problem
 
@@ -124,7 +125,7 @@ def stacked_blocks(problem: Problem, sample: Sample, blocks: tuple[ImpliedBlock,
         means = problem.model.has_means and moments.mean is not None
         kept = np.concatenate([~x if means else np.zeros(point.p, dtype=bool), ~(x[i] & x[j])])
         missing = own.missing
-        if missing is None and own.rows is not None and problem.objective is not None:
+        if missing is None and own.rows is not None and isinstance(problem.objective, CasewiseLikelihood):
             missing = incomplete_rows(own.rows, own.weights)[0]
         saturated_mean = moments.mean if moments.mean is not None else own.mean if own.mean is not None else np.zeros(point.p)
         result.append(

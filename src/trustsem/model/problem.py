@@ -123,6 +123,8 @@ class Problem:
     @property
     def shares(self) -> Reals:
         """Each block's share of the observations (G,)."""
+        if self.moments.discrepancy == 0:
+            return self.moments.share
         return np.array([block.n / self.nobs for block in self.blocks])
 
     @property
@@ -172,7 +174,7 @@ def least_squares_problem(discrepancy: int, model: Model, sample: Sample, weigh:
         block_moments(block.n, block.mean if model.has_means else None, block.cov, order, divide_by_n=False)
         for block, order in zip(sample.blocks, sample_order(model, sample), strict=True)
     )
-    multiplier = np.array([block.n - 1.0 for block in blocks])
+    multiplier = np.array([block.size - 1.0 for block in sample.blocks])
     weights = None if weigh is None else [weigh(block.cov) for block in blocks]
     moments = lay_out(discrepancy, blocks, multiplier / multiplier.sum(), weights, np.zeros(len(blocks)))
     return Problem(model, fill_borrowed(model, blocks), moments, blocks, multiplier)

@@ -1,0 +1,9 @@
+"""Unweighted least squares with robust standard errors and the scaled and shifted test of Asparouhov & Muthen 2010."""
+
+from __future__ import annotations
+
+from trustsem.estimators.uls import UnweightedLeastSquares
+
+__all__ = ["ESTIMATOR"]
+
+ESTIMATOR = UnweightedLeastSquares(name="ULSMV", se="robust_sem", test=("standard", "scaled_shifted"))
