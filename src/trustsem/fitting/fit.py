@@ -13,10 +13,12 @@ import numpy as np
 from trustsem.data.sample import Sample
 from trustsem.errors import ConvergenceError, IdentificationError, ModelError, OptionError, TrustsemWarning, closest
 from trustsem.estimators import find
-from trustsem.fitting import measures, robust, tables
+from trustsem.fitting import measures, missing, robust, tables
 from trustsem.fitting.modification import modification_indices
+from trustsem.fitting.scores import predict
 from trustsem.fitting.search import Estimate
 from trustsem.fitting.summary import summarise, to_html, to_json
+from trustsem.fitting.testing import all_tests
 from trustsem.inference.admissibility import inadmissible
 from trustsem.inference.baseline import baseline_test
 from trustsem.inference.corrected import SaturatedPieces
@@ -244,7 +246,7 @@ class Fit:
         """Return the covariance matrix of the free parameters, in the order of :meth:`coef`."""
         return tables.covariance(self)
 
-    def parameter_estimates(self, standardized: bool = False, ci: bool = True, level: float = 0.95) -> pd.DataFrame:
+    def parameter_estimates(self, standardized: bool = False, ci: bool = True, level: float = 0.95, fmi: bool = False) -> pd.DataFrame:
         """Return one row per parameter.
 
         Parameters
@@ -255,13 +257,15 @@ class Fit:
             Add columns ``ci_lower`` and ``ci_upper``.
         level : float
             Confidence level.
+        fmi : bool
+            Add a column with the fraction of missing information (``missing="fiml"`` with standard errors of maximum likelihood).
 
         Returns
         -------
         DataFrame
-            Columns ``lhs op rhs [group] label est se z pvalue [ci_lower ci_upper] [std_lv std_all]``. Fixed parameters have se 0 and no test.
+            Columns ``lhs op rhs [group] label est se z pvalue [ci_lower ci_upper] [std_lv std_all] [fmi]``. Fixed parameters have se 0 and no test.
         """
-        return tables.parameter_estimates(self, standardized=standardized, ci=ci, level=level)
+        return tables.parameter_estimates(self, standardized=standardized, ci=ci, level=level, fmi=fmi)
 
     def standardized_solution(self, type: str = "std_all", ci: bool = True, level: float = 0.95) -> pd.DataFrame:
         """Return the standardized solution with delta-method standard errors.
@@ -304,6 +308,29 @@ class Fit:
             if name not in found:
                 raise OptionError(f"There is no fit measure {name!r} for estimator {self.options.estimator}.{closest(name, found)}")
         return pd.Series({name: found[name] for name in wanted}, dtype=float)
+
+    def tests(self, small_sample: bool = False) -> pd.DataFrame:
+        """Return every test of exact fit that was asked for, and Browne's residual tests if they were.
+
+        Parameters
+        ----------
+        small_sample : bool
+            Add the corrections for small samples of Bartlett, Swain and Yuan (maximum likelihood).
+
+        Returns
+        -------
+        DataFrame
+            Columns ``test chisq df pvalue scaling shift``; ``chisq = standard / scaling + shift`` for scaled tests.
+        """
+        return all_tests(self, small_sample=small_sample)
+
+    def missing_patterns(self) -> Any:
+        """Return the patterns of missing values: number of rows, then 1 where a variable is observed (a dict of frames by group label for groups)."""
+        return missing.pattern_tables(self)
+
+    def coverage(self) -> Any:
+        """Return the share of rows in which each pair of variables is observed (a dict of frames by group label for groups)."""
+        return missing.coverage_tables(self)
 
     def implied(self) -> Any:
         """Return the implied moments ``{"cov": DataFrame, "mean": Series or None}``; by group label if there are groups."""
@@ -366,7 +393,7 @@ class Fit:
         DataFrame
             One row per observation, one column per latent variable; a dict of them by group label if there are groups.
         """
-        return tables.predict(self, data, method)
+        return predict(self, data, method)
 
     # Telling
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from trustsem.data.columns import open_table
-from trustsem.errors import DataError, OptionError
+from trustsem.errors import OptionError
+from trustsem.fitting.deviations import needs_stacked, stacked_residuals
+from trustsem.fitting.missing import missing_information
 from trustsem.inference import residuals as residual_formulas
 from trustsem.inference.effects import effects_of_block
-from trustsem.inference.scores import bartlett_weights, latent_means, regression_weights
 from trustsem.inference.standardized import standardize
 from trustsem.kernels.structure import Reals
 from trustsem.options import choose
@@ -28,7 +28,6 @@ __all__ = [
     "effects",
     "implied_moments",
     "parameter_estimates",
-    "predict",
     "residuals",
     "rsquare",
     "standardized_solution",
@@ -70,10 +69,10 @@ def definition_values(fit: Fit) -> tuple[Reals, Reals]:
     theta, vcov = fit.estimate.theta, fit.theta_vcov
     values = np.array([difference.value(theta) for _, difference in definitions])
     slopes = np.array([difference.gradient(theta) for _, difference in definitions]).reshape(len(definitions), theta.size)
-    return values, _delta(slopes, vcov)
+    return values, delta_errors(slopes, vcov)
 
 
-def _delta(slopes: Reals, vcov: Reals) -> Reals:
+def delta_errors(slopes: Reals, vcov: Reals) -> Reals:
     """Return the standard errors (R,) of functions with derivatives `slopes` (R, K): 0 where constraints pin a function, up to rounding."""
     with np.errstate(all="ignore"):
         variances = np.einsum("rk,kl,rl->r", slopes, vcov, slopes, optimize=True)
@@ -127,7 +126,7 @@ def covariance(fit: Fit) -> pd.DataFrame:
     return pd.DataFrame(matrix, index=names, columns=names)
 
 
-def parameter_estimates(fit: Fit, *, standardized: bool, ci: bool, level: float) -> pd.DataFrame:
+def parameter_estimates(fit: Fit, *, standardized: bool, ci: bool, level: float, fmi: bool = False) -> pd.DataFrame:
     """See :meth:`Fit.parameter_estimates`."""
     import pandas as pd
 
@@ -139,6 +138,8 @@ def parameter_estimates(fit: Fit, *, standardized: bool, ci: bool, level: float)
     if standardized:
         for kind in ("std_lv", "std_all"):
             columns[kind] = standardized_values(fit, kind)[0]
+    if fmi:
+        columns["fmi"] = missing_information(fit)
     return pd.DataFrame(columns)
 
 
@@ -162,7 +163,7 @@ def standardized_solution(fit: Fit, *, kind: str, ci: bool, level: float) -> pd.
 
     choose("type", kind, ("std_all", "std_lv", "std_nox"))
     values, slopes = standardized_values(fit, kind)
-    errors = _delta(slopes, fit.theta_vcov)
+    errors = delta_errors(slopes, fit.theta_vcov)
     # A row that does not move with theta (to rounding) is a constant: no error, no test.
     spread = np.sqrt(np.diag(fit.theta_vcov))
     constant = (np.abs(slopes) * np.where(np.isfinite(spread), spread, 1.0)).max(axis=1, initial=0.0) < 1e-12
@@ -170,7 +171,7 @@ def standardized_solution(fit: Fit, *, kind: str, ci: bool, level: float) -> pd.
     return pd.DataFrame({**_keys(fit), "est_std": values, **_inference_columns(values, errors, ci, level)})
 
 
-def _by_group(fit: Fit, results: Sequence[Any]) -> Any:
+def by_group(fit: Fit, results: Sequence[Any]) -> Any:
     if len(results) == 1:
         return results[0]
     return {block.label or str(k + 1): result for k, (block, result) in enumerate(zip(fit.sample.blocks, results, strict=True))}
@@ -189,7 +190,7 @@ def implied_moments(fit: Fit) -> Any:
         _moments_as_frames(layout.observed, point.sigma, point.mean if fit.model.has_means else None)
         for layout, point in zip(fit.model.blocks, fit.implied_blocks, strict=True)
     ]
-    return _by_group(fit, results)
+    return by_group(fit, results)
 
 
 def residuals(fit: Fit, kind: str) -> Any:
@@ -198,9 +199,12 @@ def residuals(fit: Fit, kind: str) -> Any:
     results = []
     for b, layout in enumerate(fit.model.blocks):
         observed = fit.options.information == "observed"
-        cov, mean = residual_formulas.block_residuals(fit.problem, fit.implied_blocks, fit.free_basis, b, kind, observed=observed)
+        if kind in ("normalized", "standardized") and needs_stacked(fit):
+            cov, mean = stacked_residuals(fit, b, kind)
+        else:
+            cov, mean = residual_formulas.block_residuals(fit.problem, fit.implied_blocks, fit.free_basis, b, kind, observed=observed)
         results.append(_moments_as_frames(layout.observed, cov, mean))
-    return _by_group(fit, results)
+    return by_group(fit, results)
 
 
 def rsquare(fit: Fit) -> Any:
@@ -219,7 +223,7 @@ def rsquare(fit: Fit) -> Any:
         explained[explained > 1.0] = np.nan  # a negative residual variance explains nothing
         places = [k for k in range(len(layout.variables)) if k in endogenous]
         results.append(pd.Series({layout.variables[k]: explained[k] for k in places}, dtype=float))
-    return _by_group(fit, results)
+    return by_group(fit, results)
 
 
 def effects(fit: Fit, *, standardized: bool, ci: bool, level: float) -> pd.DataFrame:
@@ -239,39 +243,10 @@ def effects(fit: Fit, *, standardized: bool, ci: bool, level: float) -> pd.DataF
         if len(fit.model.blocks) > 1:
             columns["group"] = layout.group
         columns["est"] = table.value
-        columns |= _inference_columns(table.value, _delta(table.slopes, fit.theta_vcov), ci, level)
+        columns |= _inference_columns(table.value, delta_errors(table.slopes, fit.theta_vcov), ci, level)
         if standardized:
             with np.errstate(divide="ignore", invalid="ignore"):
                 sd = np.sqrt(np.diag(point.V))
                 columns["est_std"] = table.value * sd[list(table.cause)] / sd[list(table.effect)]
         frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-
-
-def predict(fit: Fit, data: Any, method: str) -> Any:
-    """See :meth:`Fit.predict`."""
-    import pandas as pd
-
-    choose("method", method, ("regression", "bartlett"))
-    results = []
-    if data is not None and len(fit.model.blocks) > 1:
-        raise OptionError("predict(data=...) needs a single group. Fit the groups separately, or leave data= out.")
-    for b, (layout, point) in enumerate(zip(fit.model.blocks, fit.implied_blocks, strict=True)):
-        if not layout.latent:
-            raise OptionError("The model has no latent variables, so there are no factor scores. Use `fit.implied()` and `fit.effects()` instead.")
-        block = fit.sample.blocks[b]
-        if data is not None:
-            rows = open_table(data, layout.observed).matrix(layout.observed)
-        elif block.rows is None:
-            raise DataError("Factor scores need the rows of the data, but the model was fitted to summary statistics. Give predict(data=...).")
-        else:
-            rows = block.rows[:, [fit.sample.names.index(name) for name in layout.observed]]
-        centre = block.mean if block.mean is None else block.mean[[fit.sample.names.index(name) for name in layout.observed]]
-        if centre is None:
-            raise DataError("Factor scores need means, but the model was fitted to a covariance matrix alone. Give sample_mean= as well.")
-        level = latent_means(point, centre)
-        if fit.model.has_means:
-            centre, level = point.mean, point.mu[point.p :]
-        weights = regression_weights(point) if method == "regression" else bartlett_weights(point)
-        results.append(pd.DataFrame((rows - centre) @ weights.T + level, columns=list(layout.latent)))
-    return _by_group(fit, results)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from trustsem.errors import OptionError
 from trustsem.inference.information import covariance_of_estimates
+from trustsem.inference.stacked import StackedBlock
 from trustsem.kernels.structure import Reals
 from trustsem.model.jacobian import moment_slopes
 from trustsem.model.problem import ImpliedBlock, Problem
 
-__all__ = ["block_residuals"]
+__all__ = ["block_residuals", "stacked_variances"]
 
 
 class _Pieces(NamedTuple):
@@ -148,3 +150,34 @@ def _inverse(information: Reals, basis: Reals | None) -> Reals:
     """Return the inverse of a definite matrix within the free directions; NaN if there is none."""
     inverse, _ = covariance_of_estimates(information, basis)
     return np.full_like(information, np.nan) if inverse is None else inverse
+
+
+def stacked_variances(
+    blocks: Sequence[StackedBlock], gammas: Sequence[Reals], weights: Sequence[Reals], basis: Reals | None, n: float, b: int, kind: str
+) -> Reals:
+    """Return the sampling variances (r,) of the residual moments of block `b`, for any asymptotic covariance matrix of the moments.
+
+    Parameters
+    ----------
+    blocks : sequence of StackedBlock
+    gammas, weights : sequence of (r, r) float
+        Asymptotic covariance matrix, and weight matrix, of the moments of every block.
+    basis : (K, k) float or None
+        Directions that constraints leave free.
+    n : float
+        Number of observations in all blocks.
+    b : int
+    kind : {"normalized", "standardized"}
+        Variances of the sample moments, or of the residuals themselves.
+    """
+    if kind == "normalized":
+        return np.asarray(np.diag(gammas[b]) / (blocks[b].share * n))
+    information = sum(block.share * block.delta.T @ W @ block.delta for block, W in zip(blocks, weights, strict=True))
+    bread = _inverse(np.asarray(information), basis)
+    total = np.zeros(len(blocks[b].delta))
+    for g, (block, W, gamma) in enumerate(zip(blocks, weights, gammas, strict=True)):
+        influence = -block.share * (blocks[b].delta @ bread @ (W @ block.delta).T)
+        if g == b:
+            influence += np.eye(len(influence))
+        total += np.einsum("rs,st,rt->r", influence, gamma, influence, optimize=True) / (block.share * n)
+    return total

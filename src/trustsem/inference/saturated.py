@@ -13,7 +13,7 @@ from trustsem.data.patterns import MissingPatterns
 from trustsem.kernels.missing import Patterns, pattern_products
 from trustsem.kernels.structure import Integers, Reals
 
-__all__ = ["complete_information", "incomplete_information", "lower_triangle", "saturated_scores"]
+__all__ = ["complete_information", "incomplete_information", "lower_triangle", "normal_gamma", "saturated_scores"]
 
 _CHUNK = 512
 
@@ -63,6 +63,16 @@ def complete_information(cov: Reals, sample_cov: Reals | None = None, shift: Rea
         result[p:, p:] = np.outer(weight, weight) * crossed - result[p:, p:]
         result[:p, p:] = weight * (W[:, i] * pull[j] + W[:, j] * pull[i])
         result[p:, :p] = result[:p, p:].T
+    return result
+
+
+def normal_gamma(cov: Reals) -> Reals:
+    """Return the asymptotic covariance matrix (q, q) of means and distinct covariances of normal data: the inverse of their information."""
+    p = cov.shape[0]
+    i, j = lower_triangle(p)
+    result = np.zeros((p + i.size, p + i.size))
+    result[:p, :p] = cov
+    result[p:, p:] = cov[np.ix_(i, i)] * cov[np.ix_(j, j)] + cov[np.ix_(i, j)] * cov[np.ix_(j, i)]
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trustsem.kernels.structure import Reals
 from trustsem.model.problem import ImpliedBlock
@@ -10,14 +11,36 @@ from trustsem.model.problem import ImpliedBlock
 __all__ = ["bartlett_weights", "latent_means", "regression_weights"]
 
 
-def regression_weights(block: ImpliedBlock) -> Reals:
-    """Return the weights (q, p) of the regression scores (Thurstone 1935): the best linear prediction of the latent from the observed variables."""
+def regression_weights(block: ImpliedBlock, seen: NDArray[np.bool_] | None = None) -> Reals:
+    """Return the weights of the regression scores (Thurstone 1935): the best linear prediction of the latent from the observed variables.
+
+    Parameters
+    ----------
+    block : ImpliedBlock
+    seen : (p,) bool, optional
+        Which variables are observed, where some are missing.
+
+    Returns
+    -------
+    (q, number of variables seen) float
+    """
     p = block.p
-    return np.asarray(np.linalg.solve(block.sigma, block.V[:p, p:]).T)
+    o = np.arange(p) if seen is None else np.flatnonzero(seen)
+    return np.asarray(np.linalg.solve(block.sigma[np.ix_(o, o)], block.V[o, p:]).T)
 
 
-def bartlett_weights(block: ImpliedBlock) -> Reals:
-    """Return the weights (q, p) of Bartlett's scores (1937): unbiased given the latent variables.
+def bartlett_weights(block: ImpliedBlock, seen: NDArray[np.bool_] | None = None) -> Reals:
+    """Return the weights of Bartlett's scores (1937): unbiased given the latent variables.
+
+    Parameters
+    ----------
+    block : ImpliedBlock
+    seen : (p,) bool, optional
+        Which variables are observed, where some are missing. A latent variable none of whose indicators is observed has no score (NaN).
+
+    Returns
+    -------
+    (q, number of variables seen) float
 
     Notes
     -----
@@ -25,10 +48,13 @@ def bartlett_weights(block: ImpliedBlock) -> Reals:
     exists where T is singular. What observed variables cause is taken off first; those that no latent variable causes do not count.
     """
     p = block.p
-    L = block.A[:p, p:]
-    weighted = np.linalg.lstsq(L @ L.T + block.S[:p, :p], L, rcond=None)[0].T
+    o = np.arange(p) if seen is None else np.flatnonzero(seen)
+    L = block.A[o, p:]
+    weighted = np.linalg.lstsq(L @ L.T + block.S[np.ix_(o, o)], L, rcond=None)[0].T
     unbiased = np.linalg.pinv(weighted @ L, hermitian=True) @ weighted
-    return np.asarray(unbiased @ (np.eye(p) - block.A[:p, :p]))
+    if seen is not None:
+        unbiased[~L.any(axis=0) & block.A[:p, p:].any(axis=0)] = np.nan
+    return np.asarray(unbiased @ (np.eye(o.size) - block.A[np.ix_(o, o)]))
 
 
 def latent_means(block: ImpliedBlock, observed: Reals) -> Reals:
