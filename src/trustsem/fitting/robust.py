@@ -214,7 +214,10 @@ def _yuan_traces(fit: Fit, name: str, blocks: Sequence[StackedBlock], meat: Real
     if name == "yuan_bentler_mplus":
         return Traces(saturated - model, math.nan, saturated, model)
     weights = [block.information(structured=True, observed=observed) for block in blocks]
-    gammas = [inner @ scores @ inner for inner, scores in pieces]
+    gammas = [
+        own.gamma if own.inverse is own.curvature else own.inverse @ scores @ own.inverse
+        for own, (_, scores) in zip(fit.saturated_pieces, pieces, strict=True)
+    ]
     first = moment_traces(weights, gammas, [block.delta for block in blocks], [block.share for block in blocks], basis).first
     return Traces(first, math.nan, saturated, model)
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg.lapack import dpotrf, dpotri
 
 from trustsem.inference.information import covariance_of_estimates
 from trustsem.inference.stacked import StackedBlock
@@ -37,8 +38,10 @@ class SaturatedPieces(NamedTuple):
         Information of the rows as they are, of the kind that the standard errors use (observed or expected).
     inverse : (r, r) float
         Its inverse.
-    spread : (r, r) float
+    curvature : (r, r) float
         Inverse of the observed information.
+    gamma : (r, r) float
+        Asymptotic covariance matrix of the saturated moments.
     scores : (r, r) float or None
         Mean outer product of the casewise scores; None where normality is taken for granted.
     """
@@ -46,7 +49,8 @@ class SaturatedPieces(NamedTuple):
     complete: Reals
     weight: Reals
     inverse: Reals
-    spread: Reals
+    curvature: Reals
+    gamma: Reals
     scores: Reals | None
 
 
@@ -64,13 +68,19 @@ def saturated_pieces(block: StackedBlock, *, observed: bool, scores: Reals | Non
     weight = block.information(structured=False, observed=observed)
     inverse = _inverse(weight)
     same = observed or block.missing is None
-    spread = inverse if same else _inverse(block.information(structured=False, observed=True))
-    return SaturatedPieces(block.complete_weight(), weight, inverse, spread, scores)
+    curvature = inverse if same else _inverse(block.information(structured=False, observed=True))
+    gamma = curvature if scores is None else curvature @ scores @ curvature
+    return SaturatedPieces(block.complete_weight(), weight, inverse, curvature, gamma, scores)
 
 
 def _inverse(matrix: Reals) -> Reals:
-    found = np.linalg.inv(matrix)
-    return np.asarray(0.5 * (found + found.T), dtype=np.float64)
+    """Invert a symmetric matrix: by its Cholesky factor if it is definite, which an observed information need not be."""
+    factor, failed = dpotrf(matrix, lower=1)
+    if failed:
+        found = np.linalg.inv(matrix)
+        return np.asarray(0.5 * (found + found.T), dtype=np.float64)
+    found, _ = dpotri(factor, lower=1)
+    return np.asarray(np.tril(found) + np.tril(found, -1).T, dtype=np.float64)
 
 
 def complete_discrepancy(block: StackedBlock, mean: Reals, cov: Reals) -> float:
@@ -99,14 +109,13 @@ def corrected_fit(blocks: Sequence[StackedBlock], pieces: Sequence[SaturatedPiec
     for block, own in zip(blocks, pieces, strict=True):
         delta, share = block.delta, block.share
         statistic += n * share * complete_discrepancy(block, block.implied_mean, block.implied_cov)
-        spread = own.spread if own.scores is None else own.spread @ own.scores @ own.spread
-        mean += float(np.sum(own.complete * spread))
+        mean += float(np.sum(own.complete * own.gamma))
         weighted = own.complete @ delta
         bread += share * (delta.T @ own.weight @ delta)
         complete += share * (delta.T @ weighted)
         if own.scores is not None:
             meat += share * (delta.T @ own.scores @ delta)
-            mixed += share * ((own.spread @ weighted).T @ (own.scores @ delta))
+            mixed += share * ((own.curvature @ weighted).T @ (own.scores @ delta))
     inverse, _ = covariance_of_estimates(bread, basis)
     if inverse is None:
         return Corrected(statistic, math.nan)

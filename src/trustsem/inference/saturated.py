@@ -11,6 +11,7 @@ import numpy as np
 
 from trustsem.data.patterns import MissingPatterns
 from trustsem.kernels.missing import Patterns, pattern_products
+from trustsem.kernels.pairs import fold_pairs, pair_information
 from trustsem.kernels.structure import Integers, Reals
 
 __all__ = ["complete_information", "incomplete_information", "lower_triangle", "normal_gamma", "saturated_scores"]
@@ -24,12 +25,12 @@ def lower_triangle(p: int) -> tuple[Integers, Integers]:
     return rows.astype(np.int64), columns.astype(np.int64)
 
 
-def _kronecker(W: Reals) -> Reals:
-    """Return ``1/2 D' (W x W) D`` (d, d), D being the duplication matrix."""
-    i, j = lower_triangle(W.shape[0])
-    weight = np.where(i == j, 0.5, 1.0)
-    pairs = W[np.ix_(i, i)] * W[np.ix_(j, j)] + W[np.ix_(i, j)] * W[np.ix_(j, i)]
-    return np.asarray(np.outer(weight, weight) * pairs)
+def _pairs(W: Reals) -> Reals:
+    """Return the information (d, d) about the distinct covariances at the inverse covariance matrix W."""
+    d = W.shape[0] * (W.shape[0] + 1) // 2
+    result = np.empty((d, d))
+    pair_information(np.ascontiguousarray(W), result)
+    return result
 
 
 def complete_information(cov: Reals, sample_cov: Reals | None = None, shift: Reals | None = None) -> Reals:
@@ -48,7 +49,7 @@ def complete_information(cov: Reals, sample_cov: Reals | None = None, shift: Rea
     i, j = lower_triangle(p)
     result = np.zeros((p + i.size, p + i.size))
     result[:p, :p] = W
-    result[p:, p:] = _kronecker(W)
+    result[p:, p:] = _pairs(W)
     if sample_cov is not None:
         gap = np.zeros(p) if shift is None else shift
         pull = W @ gap
@@ -108,24 +109,21 @@ def incomplete_information(data: Patterns, mean: Reals, cov: Reals, *, observed:
         other = products - 0.5 * count[:, None] * weights if observed else 0.5 * count[:, None] * weights
         total += weights.T @ other
         lifted += means.T @ weights
-    place = np.empty((p, p), dtype=np.int64)
-    place[i, j] = place[j, i] = np.arange(d)
-    ac, bd, ad, bc = place[np.ix_(i, i)], place[np.ix_(j, j)], place[np.ix_(i, j)], place[np.ix_(j, i)]
     weight = np.where(i == j, 0.5, 1.0)
     n = float(data.n_rows.sum())
     result = np.zeros((p + d, p + d))
-    summed = total + total.T
-    result[p:, p:] = np.outer(weight, weight) * (summed[ac, bd] + summed[ad, bc]) / n
+    folded = np.empty((d, d))
+    fold_pairs(total, p, folded)
+    result[p:, p:] = folded / n
     square = np.empty((p, p))
     square[i, j] = square[j, i] = single
     result[:p, :p] = square / n
     if observed:
+        place = np.empty((p, p), dtype=np.int64)
+        place[i, j] = place[j, i] = np.arange(d)
         rows = np.arange(p)[:, None]
-        result[:p, p:] = (
-            weight
-            * (lifted[j][:, :].T[place[rows, i[None, :]], np.arange(d)[None, :]] + lifted[i].T[place[rows, j[None, :]], np.arange(d)[None, :]])
-            / n
-        )
+        # For the mean of a and the covariance of c and d: sum_k (W_ac y_d + W_ad y_c).
+        result[:p, p:] = weight * (lifted[j[None, :], place[rows, i[None, :]]] + lifted[i[None, :], place[rows, j[None, :]]]) / n
         result[p:, :p] = result[:p, p:].T
     return result
 

@@ -294,7 +294,7 @@ def _judge(search: Search, height: float) -> bool:
         numbers[DAMPING] = numbers[DAMPING] * 0.1 if numbers[DAMPING] > 1e-6 else 0.0
     elif gain < 0.1 * predicted:
         numbers[DAMPING] = max(4.0 * numbers[DAMPING], 1e-3)
-    return accepted
+    return bool(accepted)
 
 
 @kernel
