@@ -87,8 +87,17 @@ def random_sample(model: Model, rng: np.random.Generator, *, means: bool = True)
         scale = np.exp(rng.uniform(-0.5, 0.5, p))
         cov = (root @ root.T + 0.5 * np.eye(p)) * np.outer(scale, scale)
         label = str(number + 1) if len(model.blocks) > 1 else ""
-        blocks.append(BlockSample(label, 150 + 90 * number, rng.standard_normal(p) if means else None, cov, None))
+        n, mean = 150 + 90 * number, rng.standard_normal(p)
+        blocks.append(BlockSample(label, n, mean if means else None, cov, rows_with(mean, cov, n)))
     return Sample(names, tuple(blocks), "group" if len(blocks) > 1 else None, (), sum(block.n for block in blocks), ())
+
+
+def rows_with(mean: Numbers, cov: Numbers, n: int) -> Numbers:
+    """Return rows (n, p) whose means and unbiased covariances are given exactly."""
+    white = np.random.default_rng(len(mean)).standard_normal((n, len(mean)))
+    white -= white.mean(axis=0)
+    basis = np.linalg.qr(white)[0] * np.sqrt(n - 1.0)
+    return np.asarray(mean + basis @ np.linalg.cholesky(cov).T)
 
 
 def problem_of(model: Model, sample: Sample, estimator: str) -> Problem:
@@ -144,7 +153,7 @@ def exact_sample(problem: Problem, theta: Numbers, noise: float = 0.0, rng: np.r
         place = [names.index(name) for name in layout.observed]
         full[np.ix_(place, place)], mean[place] = Sigma / divisor, mu
         label = str(b + 1) if len(problem.model.blocks) > 1 else ""
-        blocks.append(BlockSample(label, n, mean, full, None))
+        blocks.append(BlockSample(label, n, mean, full, rows_with(mean, full, n)))
     return Sample(names, tuple(blocks), "group" if len(blocks) > 1 else None, (), sum(block.n for block in blocks), ())
 
 

@@ -18,9 +18,12 @@ from trustsem.errors import (
 if TYPE_CHECKING:
     from trustsem.appraisal.appraise import Appraisal, appraise
     from trustsem.data import cor2cov, cov_from_lower, datasets, load_dataset, load_summary, read_table
+    from trustsem.data.imputation import impute
     from trustsem.data.sample import Sample
+    from trustsem.fitting.discriminant import discriminant_validity, htmt, merge_factors
     from trustsem.fitting.fit import Fit
     from trustsem.fitting.fitter import Fitter
+    from trustsem.fitting.imputed import ImputedFit, sem_mi
     from trustsem.fitting.sem import cfa, compile, growth, lavaan, sem
     from trustsem.model.population import Population
     from trustsem.reporting.diagram import diagram
@@ -39,9 +42,12 @@ else:
     _HOMES = (
         ("trustsem.appraisal.appraise", "Appraisal appraise"),
         ("trustsem.data", "cor2cov cov_from_lower datasets load_dataset load_summary read_table"),
+        ("trustsem.data.imputation", "impute"),
         ("trustsem.data.sample", "Sample"),
+        ("trustsem.fitting.discriminant", "discriminant_validity htmt merge_factors"),
         ("trustsem.fitting.fit", "Fit"),
         ("trustsem.fitting.fitter", "Fitter"),
+        ("trustsem.fitting.imputed", "ImputedFit sem_mi"),
         ("trustsem.fitting.sem", "cfa compile growth lavaan sem"),
         ("trustsem.model.population", "Population"),
         ("trustsem.reporting.diagram", "diagram"),
@@ -87,6 +93,7 @@ __all__ = [
     "Fitter",
     "Gaussian",
     "IdentificationError",
+    "ImputedFit",
     "ModelError",
     "ModelSyntaxError",
     "NotAvailableError",
@@ -106,14 +113,19 @@ __all__ = [
     "cov_from_lower",
     "datasets",
     "diagram",
+    "discriminant_validity",
     "growth",
+    "htmt",
+    "impute",
     "lavaan",
     "load_dataset",
     "load_summary",
     "load_theory",
+    "merge_factors",
     "read_table",
     "report",
     "sem",
+    "sem_mi",
     "simulate",
     "theories",
     "to_dagitty",

@@ -116,6 +116,10 @@ WARNING_REMEDIES: Mapping[str, str] = MappingProxyType(
         "are shown as they are; do not interpret them before the cause is found (misspecification, small sample, outliers).",
         "TS-FIT-03": "Constraints or bounds are active: the standard errors of the parameters involved assume that they hold exactly.",
         "TS-MODEL-01": "An observed predictor has a variance, covariance or intercept in the model text; it is treated as random, not fixed.",
+        "TS-CMP-01": "The difference test assumes that one model is nested in the other, which these are not (or could not be shown to be): do not "
+        "interpret its p-value. Compare such models by `ts.vuong`, AIC or BIC.",
+        "TS-CMP-02": "The scaled difference test does not exist for these models, because its scaling factor is not positive. Use "
+        "method='satorra_bentler_2010', whose scaling factor always is.",
         "TS-THEORY-01": "A construct of the theory has no indicators in these data; it was projected out and the derived arrows are marked.",
     }
 )

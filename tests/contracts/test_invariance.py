@@ -150,7 +150,13 @@ def test_how_a_factor_is_scaled_does_not_matter(data, estimator):
     )
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", [name for name in ESTIMATORS if find(name).needs_rows])
+def test_moments_are_refused_where_they_are_not_enough(data, estimator):
+    with pytest.raises(ts.DataError, match="rows of the data"):
+        ts.sem(CFA, sample_cov=data[ITEMS].cov(), sample_nobs=len(data), estimator=estimator)
+
+
+@pytest.mark.parametrize("estimator", [name for name in ESTIMATORS if not find(name).needs_rows])
 def test_rows_and_their_moments_give_the_same_fit(data, estimator):
     from_rows = fit(CFA, data, estimator)
     from_moments = quietly(ts.sem, CFA, sample_cov=data[ITEMS].cov(), sample_nobs=len(data), estimator=estimator)

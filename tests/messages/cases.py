@@ -81,7 +81,7 @@ def flags() -> dict[str, Mistake]:
 
 def later() -> dict[str, Mistake]:
     """Options that lavaan users know and that would change the result."""
-    known = {"ordered": ["x1"], "cluster": "school", "sampling_weights": "x1", "bootstrap": 100, "parameterization": "theta"}
+    known = {"ordered": ["x1"], "bootstrap": 100, "parameterization": "theta"}
     known |= {"conditional_x": True, "effect_coding": True}
     made = [option(name, value, "not available yet", f"Leave {name}= out", error=ts.NotAvailableError) for name, value in known.items()]
     return dict([*made, option("ordered", True, "not available yet", error=ts.NotAvailableError)])
@@ -124,16 +124,13 @@ SEM: dict[str, Mistake] = {
     "unknown compile function": Mistake(lambda: ts.compile(ONE, function="efa"), ts.OptionError, ("'efa'", "'cfa'")),
     **dict(
         [
-            option("estimator", "DWLS", "not available yet", "Available are GLS, ML, ULS", error=ts.NotAvailableError),
-            option("estimator", "MLL", "Available are GLS, ML, ULS", "'ML'"),
+            option("estimator", "PML", "not available yet", "Available are", error=ts.NotAvailableError),
+            option("estimator", "MLL", "Available are", "'ML'"),
             option("estimator", 3, "Available are"),
             option("likelihood", "foo", "'normal', 'wishart'"),
             option("information", "first", "'expected', 'observed'"),
             option("information", "expect", "Did you mean 'expected'"),
-            option("se", "robust", "'standard', 'none'"),
-            option("test", "satorra.bentler", "'standard', 'none'"),
             option("engine", "mplus", "'trustsem', 'semopy'"),
-            option("missing", "fiml", "Available: 'listwise'", error=ts.NotAvailableError),
             option("bounds", "wide", "'pos_var'", "lower(0)*x"),
             option("start", "simple", "mapping", "'str'"),
             option("group", 3, "name of a column"),

@@ -13,8 +13,10 @@ import pytest
 
 import trustsem as ts
 from helpers import SOURCE
-from messages.cases import BAD_DATA, MISTAKES, ONE, cfa
+from messages import cases, imputed, robust
+from messages.cases import BAD_DATA, ONE, cfa
 
+MISTAKES = cases.MISTAKES | robust.MISTAKES | imputed.MISTAKES
 CORE = ("kernels", "model", "estimators", "inference", "fitting", "simulators", "options.py")
 
 

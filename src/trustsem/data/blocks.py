@@ -91,7 +91,7 @@ def _incomplete_block(part: BlockRows, names: Sequence[str], label: str, where: 
         i, j = (int(at) for at in np.argwhere(together < 2)[0])
         rows = "no row" if together[i, j] == 0 else "only one row"
         raise DataError(
-            f"{names[i]!r} and {names[j]!r} are observed together in {rows}{where}, so their covariance cannot be estimated. "
+            f"The variables {names[i]!r} and {names[j]!r} are observed together in {rows}{where}, so their covariance cannot be estimated. "
             "Leave one of them out, or collect data in which both are observed."
         )
     with np.errstate(all="ignore"):
@@ -110,7 +110,7 @@ def _check_columns(rows: NDArray[np.float64], names: Sequence[str], where: str) 
         values = rows[:, at][~np.isnan(rows[:, at])]
         if values.size < 2:
             found = "has no value at all" if values.size == 0 else "has a single value"
-            raise DataError(f"{name!r} {found}{where}: its moments cannot be estimated. Leave it out.")
+            raise DataError(f"The variable {name!r} {found}{where}: its moments cannot be estimated. Leave it out.")
         _check_constant(values[:, None], [name], where)
 
 

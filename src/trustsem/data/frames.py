@@ -178,11 +178,11 @@ def _unusable(rows: NDArray[np.float64], names: Sequence[str], holes: _Holes | N
     if holes is None:
         return []
     if reading.treatment == "listwise":
-        return [("missing value", ~holes.complete)]
+        return [("missing value", np.asarray(~holes.complete))]
     absent = np.isnan(rows)
     empty = absent.all(axis=1)
     needed = [at for at, name in enumerate(names) if name in reading.required]
-    return [("every value missing", empty), ("missing covariate", absent[:, needed].any(axis=1) & ~empty)]
+    return [("every value missing", np.asarray(empty)), ("missing covariate", np.asarray(absent[:, needed].any(axis=1) & ~empty))]
 
 
 def _where(group: str | None, label: str) -> str:

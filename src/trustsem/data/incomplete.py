@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trustsem.data.patterns import MissingPatterns, find_patterns, reduce_patterns
 from trustsem.data.saturated import saturated_moments
-from trustsem.kernels.missing import Patterns
+from trustsem.kernels.patterns import Patterns
 
 __all__ = ["IncompleteRows", "incomplete_rows"]
 

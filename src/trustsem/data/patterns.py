@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from trustsem.kernels.missing import Patterns
+from trustsem.kernels.patterns import Patterns
 
 if TYPE_CHECKING:
     import pandas as pd

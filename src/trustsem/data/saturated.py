@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trustsem.kernels.missing import Patterns, pattern_sums
+from trustsem.kernels.patterns import Patterns, pattern_sums
 
 __all__ = ["Saturated", "available_moments", "saturated_moments"]
 

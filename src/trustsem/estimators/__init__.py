@@ -36,6 +36,8 @@ class Estimator(Protocol):
         Whether exogenous covariates are fixed unless the user says otherwise.
     takes_incomplete_rows : bool
         Whether rows with missing values can be used.
+    needs_rows : bool
+        Whether summary statistics are not enough for it.
     se, test, information : str, tuple of str, str
         Kinds of standard errors, of tests and of information unless the user says otherwise.
     """
@@ -63,6 +65,11 @@ class Estimator(Protocol):
     @property
     def takes_incomplete_rows(self) -> bool:
         """Whether rows with missing values can be used."""
+        ...
+
+    @property
+    def needs_rows(self) -> bool:
+        """Whether summary statistics are not enough."""
         ...
 
     @property

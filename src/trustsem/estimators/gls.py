@@ -30,6 +30,7 @@ class GeneralizedLeastSquares:
     se: str = "standard"
     test: tuple[str, ...] = ("standard",)
     information: str = "expected"
+    needs_rows: bool = False
 
     def prepare(self, model: Model, sample: Sample, likelihood: str) -> Problem:
         """Match `model` to the moments of `sample`."""

@@ -35,6 +35,7 @@ class MaximumLikelihood:
     se: str = "standard"
     test: tuple[str, ...] = ("standard",)
     information: str = "expected"
+    needs_rows: bool = False
 
     def prepare(self, model: Model, sample: Sample, likelihood: str) -> Problem:
         """Match `model` to the moments of `sample`."""

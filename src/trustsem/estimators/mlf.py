@@ -6,4 +6,4 @@ from trustsem.estimators.ml import MaximumLikelihood
 
 __all__ = ["ESTIMATOR"]
 
-ESTIMATOR = MaximumLikelihood(name="MLF", se="first_order")
+ESTIMATOR = MaximumLikelihood(name="MLF", needs_rows=True, se="first_order")

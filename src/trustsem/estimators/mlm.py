@@ -9,4 +9,4 @@ from trustsem.estimators.ml import MaximumLikelihood
 
 __all__ = ["ESTIMATOR"]
 
-ESTIMATOR = MaximumLikelihood(name="MLM", takes_incomplete_rows=False, se="robust_sem", test=("standard", "satorra_bentler"))
+ESTIMATOR = MaximumLikelihood(name="MLM", needs_rows=True, takes_incomplete_rows=False, se="robust_sem", test=("standard", "satorra_bentler"))

@@ -9,4 +9,4 @@ from trustsem.estimators.ml import MaximumLikelihood
 
 __all__ = ["ESTIMATOR"]
 
-ESTIMATOR = MaximumLikelihood(name="MLMV", takes_incomplete_rows=False, se="robust_sem", test=("standard", "scaled_shifted"))
+ESTIMATOR = MaximumLikelihood(name="MLMV", needs_rows=True, takes_incomplete_rows=False, se="robust_sem", test=("standard", "scaled_shifted"))

@@ -9,4 +9,4 @@ from trustsem.estimators.ml import MaximumLikelihood
 
 __all__ = ["ESTIMATOR"]
 
-ESTIMATOR = MaximumLikelihood(name="MLMVS", takes_incomplete_rows=False, se="robust_sem", test=("standard", "mean_var_adjusted"))
+ESTIMATOR = MaximumLikelihood(name="MLMVS", needs_rows=True, takes_incomplete_rows=False, se="robust_sem", test=("standard", "mean_var_adjusted"))

@@ -9,4 +9,4 @@ from trustsem.estimators.ml import MaximumLikelihood
 
 __all__ = ["ESTIMATOR"]
 
-ESTIMATOR = MaximumLikelihood(name="MLR", se="robust_huber_white", test=("standard", "yuan_bentler_mplus"), information="observed")
+ESTIMATOR = MaximumLikelihood(name="MLR", needs_rows=True, se="robust_huber_white", test=("standard", "yuan_bentler_mplus"), information="observed")

@@ -6,4 +6,4 @@ from trustsem.estimators.uls import UnweightedLeastSquares
 
 __all__ = ["ESTIMATOR"]
 
-ESTIMATOR = UnweightedLeastSquares(name="ULSM", se="robust_sem", test=("standard", "satorra_bentler"))
+ESTIMATOR = UnweightedLeastSquares(name="ULSM", needs_rows=True, se="robust_sem", test=("standard", "satorra_bentler"))

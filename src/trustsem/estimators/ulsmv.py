@@ -6,4 +6,4 @@ from trustsem.estimators.uls import UnweightedLeastSquares
 
 __all__ = ["ESTIMATOR"]
 
-ESTIMATOR = UnweightedLeastSquares(name="ULSMV", se="robust_sem", test=("standard", "scaled_shifted"))
+ESTIMATOR = UnweightedLeastSquares(name="ULSMV", needs_rows=True, se="robust_sem", test=("standard", "scaled_shifted"))

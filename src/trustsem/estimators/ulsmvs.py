@@ -6,4 +6,4 @@ from trustsem.estimators.uls import UnweightedLeastSquares
 
 __all__ = ["ESTIMATOR"]
 
-ESTIMATOR = UnweightedLeastSquares(name="ULSMVS", se="robust_sem", test=("standard", "mean_var_adjusted"))
+ESTIMATOR = UnweightedLeastSquares(name="ULSMVS", needs_rows=True, se="robust_sem", test=("standard", "mean_var_adjusted"))

@@ -28,6 +28,7 @@ class WeightedLeastSquares:
     se: str = "standard"
     test: tuple[str, ...] = ("standard",)
     information: str = "expected"
+    needs_rows: bool = True
     diagonal: bool = False
 
     def prepare(self, model: Model, sample: Sample, likelihood: str) -> Problem:

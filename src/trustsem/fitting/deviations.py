@@ -56,7 +56,7 @@ def _casewise_gamma(fit: Fit, block: StackedBlock, *, robust: bool) -> Reals:
     if fit.options.se == "first_order" and from_scores is not None:
         return np.asarray(np.linalg.inv(from_scores.T @ from_scores / n))
     inverse = np.linalg.inv(block.information(structured=False, observed=fit.options.information == "observed"))
-    return inverse if from_scores is None else np.asarray(inverse @ (from_scores.T @ from_scores / n) @ inverse)
+    return np.asarray(inverse if from_scores is None else inverse @ (from_scores.T @ from_scores / n) @ inverse)
 
 
 def _weights(fit: Fit) -> list[Reals]:

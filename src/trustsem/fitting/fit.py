@@ -13,7 +13,7 @@ import numpy as np
 from trustsem.data.sample import Sample
 from trustsem.errors import ConvergenceError, IdentificationError, ModelError, OptionError, TrustsemWarning, closest
 from trustsem.estimators import find
-from trustsem.fitting import measures, missing, robust, tables
+from trustsem.fitting import measures, missing, quality, robust, tables
 from trustsem.fitting.modification import modification_indices
 from trustsem.fitting.scores import predict
 from trustsem.fitting.search import Estimate
@@ -378,6 +378,31 @@ class Fit:
             Columns ``effect lhs op rhs [group] est se z pvalue [ci_lower ci_upper] [est_std]``; a row is the effect of rhs on lhs.
         """
         return tables.effects(self, standardized=standardized, ci=ci, level=level)
+
+    def reliability(
+        self, *, obs_var: bool = False, reverse: bool = True, ci: bool = True, level: float = 0.95, draws: Reals | None = None
+    ) -> pd.DataFrame:
+        """Return how reliably items measure each factor: alpha, omega, AVE and others.
+
+        Parameters
+        ----------
+        obs_var : bool
+            Divide by the observed instead of the implied variance of the sum.
+        reverse : bool
+            Reverse items with negative loadings.
+        ci : bool
+            Add confidence intervals.
+        level : float
+            Confidence level.
+        draws : (B, K) float, optional
+            Draws of theta, from which intervals are taken instead of by the delta method.
+
+        Returns
+        -------
+        DataFrame
+            One row per factor, group and measure; see :func:`trustsem.fitting.quality.reliability`.
+        """
+        return quality.reliability(self, obs_var=obs_var, reverse=reverse, ci=ci, level=level, draws=draws)
 
     def predict(self, data: Any = None, method: str = "regression") -> Any:
         """Return factor scores.

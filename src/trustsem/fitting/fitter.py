@@ -25,6 +25,8 @@ from trustsem.options import FitOptions
 
 __all__ = ["Fitter", "make_fitter"]
 
+_NEED_ROWS = ("robust_sem", "robust_huber_white", "first_order", "robust_cluster", "two_stage", "robust_two_stage")
+
 
 @dataclass(frozen=True, eq=False)
 class Fitter:
@@ -125,6 +127,11 @@ class Fitter:
         absent = [] if sample.names == self.observed else [name for name in self.observed if name not in sample.names]
         if absent:
             raise DataError(f"The sample lacks {', '.join(absent)}.{closest(absent[0], sample.names)}")
+        if (self.options.se in _NEED_ROWS or self.options.scaled_test is not None) and any(block.rows is None for block in sample.blocks):
+            raise DataError(
+                f"estimator={self.options.estimator!r} with se={self.options.se!r} needs the rows of the data, not summary statistics. Give data=, or "
+                "use estimator='ML'."
+            )
         if self.model.has_means and any(block.mean is None for block in sample.blocks):
             raise DataError("The model has a mean structure, but the sample has no means. Give sample_mean=, or set meanstructure=False.")
 

@@ -193,7 +193,7 @@ def _score(problem: Problem, x: Reals, options: SearchOptions) -> _Run:
 def _run(problem: Problem, objective: Objective, run: Search) -> None:
     """Run a search to its end over a discrepancy that is not one of moments alone.
 
-    Its Hessian is dear, and near the minimum it hardly changes: there the first one serves, with what is learnt from the gradients.
+    Near the minimum a Hessian hardly changes: where it is dear an earlier one serves, with what is learnt from the gradients.
     """
     fresh = True
     while True:
@@ -203,7 +203,7 @@ def _run(problem: Problem, objective: Objective, run: Search) -> None:
             fresh = False
         if not advance(run, height):
             return
-        fresh = fresh or run.numbers[DECREMENT] > _NEAR
+        fresh = fresh or not objective.dear_hessian or run.numbers[DECREMENT] > _NEAR
 
 
 def _metric(problem: Problem, hessian: Reals) -> Reals:

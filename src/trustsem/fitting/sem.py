@@ -321,6 +321,9 @@ def _group_labels(data: Any, settings: Mapping[str, Any]) -> tuple[str, ...]:
 def _sample(fitter: Fitter, data: Any, settings: Mapping[str, Any], labels: tuple[str, ...]) -> Sample:
     if (data is None) == ("sample_cov" not in settings):
         raise DataError("Give either data= or sample_cov= (with sample_nobs=), not both and not neither.")
+    for name in ("cluster", "sampling_weights"):
+        if name in settings and (data is None or isinstance(data, Sample)):
+            raise OptionError(f"{name}= names a column of data=, and there is none. Give data=, or leave {name}= out.")
     if data is not None:
         for name in ("sample_mean", "sample_nobs"):
             if name in settings:

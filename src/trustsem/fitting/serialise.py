@@ -98,13 +98,20 @@ def key_measures(fit: Fit) -> list[tuple[str, str]]:
     p = found["pvalue"]
     test = f"{number(found['chisq'])}, df = {fit.df}" + (f", p {probability(p)}" if not math.isnan(p) else "")
     interval = f"{number(found['rmsea'])} [{number(found['rmsea_ci_lower'])}, {number(found['rmsea_ci_upper'])}]"
-    lines = [
-        ("Chi-square", test),
+    lines = [("Chi-square", test)]
+    if "chisq_scaled" in found:
+        scaled = found["pvalue_scaled"]
+        tail = f", p {probability(scaled)}" if not math.isnan(scaled) else ""
+        lines.append(("Scaled chi-square", f"{number(found['chisq_scaled'])}, df = {number(found['df_scaled']).removesuffix('.000')}{tail}"))
+    lines += [
         ("CFI", number(found["cfi"])),
         ("TLI", number(found["tli"])),
         ("RMSEA [90 % CI]", interval),
         ("SRMR", number(found["srmr"])),
     ]
+    for label, name in (("Robust CFI", "cfi_robust"), ("Robust TLI", "tli_robust"), ("Robust RMSEA", "rmsea_robust")):
+        if name in found:
+            lines.append((label, number(found[name])))
     return lines + ([("AIC", number(found["aic"])), ("BIC", number(found["bic"]))] if "aic" in found else [])
 
 

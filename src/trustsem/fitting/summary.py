@@ -11,12 +11,14 @@ import numpy as np
 
 from trustsem.display import escape, heading, html_banner, number, pad_left, pad_right, pair, text_table, text_width, wrap
 from trustsem.fitting.serialise import NOT_INSTALLED, to_html, to_json, versions
+from trustsem.fitting.summary_measures import measure_sections, model_test, probability
 from trustsem.fitting.tables import row_values
 from trustsem.spec.expressions import compile_expression
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from trustsem.data.sample import BlockSample
     from trustsem.fitting.fit import Fit
 
 __all__ = ["Summary", "summarise", "to_html", "to_json"]
@@ -36,6 +38,7 @@ _COLUMNS = MappingProxyType(
     }
 )
 _SECTIONS = ("Latent Variables", "Regressions", "Covariances", "Intercepts", "Variances")
+_ERRORS = MappingProxyType({"robust_huber_white": "Sandwich", "robust_sem": "Robust.sem", "robust_cluster": "Robust.cluster"})
 _SECTION_OF = MappingProxyType({"=~": "Latent Variables", "~": "Regressions", "~1": "Intercepts"})
 
 
@@ -92,9 +95,9 @@ def summarise(fit: Fit, *, fit_measures: bool, standardized: bool, rsquare: bool
     -------
     Summary
     """
-    parts = [_header(fit), _alerts(fit), _setting(fit), _model_test(fit)]
+    parts = [_header(fit), _alerts(fit), _setting(fit), model_test(fit)]
     if fit_measures:
-        parts += _measure_sections(fit)
+        parts += measure_sections(fit)
     parts += [_estimates_header(fit), *_estimate_sections(fit, standardized=standardized, rsquare=rsquare, ci=ci), _constraints(fit)]
     if modindices:
         parts.append(_modification(fit))
@@ -136,7 +139,25 @@ def _setting(fit: Fit) -> list[str]:
         lines.append(pair("Number of equality constraints", str(free - fit.npar)))
     if model.relations.inequalities:
         lines.append(pair("Number of inequality constraints", str(len(model.relations.inequalities))))
-    return [*lines, "", *_observations(fit)]
+    return [*lines, "", *_observations(fit), *_sampling(fit)]
+
+
+def _sampling(fit: Fit) -> list[str]:
+    """Return what is special about the rows: missing values, clusters, weights."""
+    sample = fit.sample
+    lines = []
+    if sample.incomplete:
+        lines.append(pair("Number of missing patterns", *(str(_patterns(block)) for block in sample.blocks)))
+    if sample.cluster is not None:
+        counts = [0 if block.clusters is None else int(block.clusters.max()) + 1 for block in sample.blocks]
+        lines.append(pair(f"Number of clusters [{sample.cluster}]", *(str(count) for count in counts)))
+    if any(block.weights is not None for block in sample.blocks):
+        lines.append(pair("Sampling weights", "yes"))
+    return lines
+
+
+def _patterns(block: BlockSample) -> int:
+    return 1 if block.missing is None else len(block.missing.patterns.counts)
 
 
 def _observations(fit: Fit) -> list[str]:
@@ -156,60 +177,6 @@ def _observations(fit: Fit) -> list[str]:
     return [*lines, pair("Rows in no group", "0", str(elsewhere), indent=4)] if elsewhere else lines
 
 
-# Fit measures
-
-
-def _probability(value: float) -> str:
-    return number(value) or "NA"
-
-
-def _model_test(fit: Fit) -> list[str]:
-    if fit.options.test == "none" or not fit.converged:
-        return []
-    measures = fit.fit_measures()
-    lines = [heading("Model Test User Model"), "", pair("Test statistic", number(measures["chisq"])), pair("Degrees of freedom", str(fit.df))]
-    if fit.df > 0:
-        asymptotic = measures["pvalue"] == measures["pvalue"]
-        lines.append(pair(f"P-value ({'Chi-square' if asymptotic else 'Unknown'})", _probability(measures["pvalue"])))
-    if len(fit.model.blocks) > 1:
-        lines.append("  Test statistic for each group:")
-        lines += [pair(block.label, number(float(part)), indent=4) for block, part in zip(fit.sample.blocks, fit.block_chisq, strict=True)]
-    return lines
-
-
-def _measure_sections(fit: Fit) -> list[list[str]]:
-    measures = fit.fit_measures()
-    if "cfi" not in measures:
-        why = "the model did not converge" if not fit.converged else "no test was asked for (test='none')"
-        return [wrap(f"Fit measures are not available: {why}.")]
-
-    def section(title: str, *lines: str) -> list[str]:
-        return [heading(title), "", *lines]
-
-    def line(label: str, name: str) -> str:
-        return pair(label, _probability(measures[name]))
-
-    baseline = [line("Test statistic", "baseline_chisq"), pair("Degrees of freedom", str(int(measures["baseline_df"])))]
-    sections = [
-        section("Model Test Baseline Model", *baseline, line("P-value", "baseline_pvalue")),
-        section("User Model versus Baseline Model", line("Comparative Fit Index (CFI)", "cfi"), line("Tucker-Lewis Index (TLI)", "tli")),
-    ]
-    if "logl" in measures:
-        likelihood = [line("Loglikelihood user model (H0)", "logl"), line("Loglikelihood unrestricted model (H1)", "unrestricted_logl"), ""]
-        criteria = [line("Akaike (AIC)", "aic"), line("Bayesian (BIC)", "bic"), line("Sample-size adjusted Bayesian (SABIC)", "bic2")]
-        sections.append(section("Loglikelihood and Information Criteria", *likelihood, *criteria))
-    rmsea = [
-        line("RMSEA", "rmsea"),
-        line("90 Percent confidence interval - lower", "rmsea_ci_lower"),
-        line("90 Percent confidence interval - upper", "rmsea_ci_upper"),
-        line("P-value H_0: RMSEA <= 0.050", "rmsea_pvalue"),
-        line("P-value H_0: RMSEA >= 0.080", "rmsea_notclose_pvalue"),
-    ]
-    sections.append(section("Root Mean Square Error of Approximation", *rmsea))
-    sections.append(section("Standardized Root Mean Square Residual", line("SRMR", "srmr")))
-    return sections
-
-
 # Parameters
 
 
@@ -221,7 +188,10 @@ def _estimates_header(fit: Fit) -> list[str]:
         lines += [f"  ** This solution is {' and '.join(doubts)}: see the warning above. **", ""]
     if fit.options.se == "none":
         return [*lines, pair("Standard errors", "None")]
-    return [*lines, pair("Standard errors", fit.options.se.capitalize()), pair("Information", fit.options.information.capitalize())]
+    lines.append(pair("Standard errors", _ERRORS.get(fit.options.se, fit.options.se.replace("_", "-").capitalize())))
+    bread = fit.options.se in ("robust_huber_white", "robust_cluster")
+    lines.append(pair("Information bread" if bread else "Information", fit.options.information.capitalize()))
+    return lines
 
 
 def _estimate_sections(fit: Fit, *, standardized: bool, rsquare: bool, ci: bool) -> list[list[str]]:
@@ -236,7 +206,7 @@ def _estimate_sections(fit: Fit, *, standardized: bool, rsquare: bool, ci: bool)
         found += _block_sections(fit, frame, columns, b + 1)
         if explained is not None:
             series = explained[block.label or str(b + 1)] if isinstance(explained, dict) else explained
-            found.append(("R-Square", [_Line(f" {name}", "", (_probability(float(value)),)) for name, value in series.items()]))
+            found.append(("R-Square", [_Line(f" {name}", "", (probability(float(value)),)) for name, value in series.items()]))
     definitions: list[str | _Line] = [_Line(f" {frame['lhs'].iloc[k]}", "", _cells(frame, columns, k, True)) for k in range(n_rows, len(frame))]
     found.append(("Defined Parameters", definitions))
     return _laid_out([(title, lines) for title, lines in found if lines], [_COLUMNS[name] for name in columns])
@@ -324,7 +294,7 @@ def _modification(fit: Fit) -> list[str]:
     names = [name for name in frame.columns if name not in ("lhs", "op", "rhs", "group")]
     keys = [name for name in frame.columns if name not in names]
     top = frame.head(_SHOWN_INDICES)
-    rows = [[str(top[name].iloc[k]) for name in keys] + [_probability(float(top[name].iloc[k])) for name in names] for k in range(len(top))]
+    rows = [[str(top[name].iloc[k]) for name in keys] + [probability(float(top[name].iloc[k])) for name in names] for k in range(len(top))]
     header = [*keys, *(name.replace("_", ".") for name in names)]
     lines = [title, "", *text_table(header, rows, align="rll" + "r" * (len(header) - 3))]
     more = len(frame) - _SHOWN_INDICES

@@ -36,7 +36,8 @@ def observed_information(problem: Problem, theta: Reals) -> Reals:
     unweighted least squares the expected information is returned, and for generalized least squares each block carries a further factor (n - 1)/n.
     """
     if problem.objective is not None:
-        return problem.objective.hessian(problem.structure, theta) * (0.5 * problem.scale)
+        weights = problem.shares if problem.moments.discrepancy == 0 else problem.multiplier / problem.nobs
+        return problem.objective.hessian(problem.structure, theta, weights) * (0.5 * problem.scale)
     if problem.moments.discrepancy == 2:
         return expected_information(problem, theta)
     shares = problem.shares if problem.moments.discrepancy == 0 else problem.multiplier / problem.nobs

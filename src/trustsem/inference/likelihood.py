@@ -8,7 +8,7 @@ import numpy as np
 
 from trustsem.data.incomplete import IncompleteRows
 from trustsem.data.patterns import find_patterns, reduce_patterns
-from trustsem.kernels.missing import Patterns, pattern_sums
+from trustsem.kernels.patterns import Patterns, pattern_sums
 from trustsem.kernels.structure import Reals
 from trustsem.model.casewise import CasewiseLikelihood
 from trustsem.model.problem import Problem, implied

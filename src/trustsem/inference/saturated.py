@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from trustsem.data.patterns import MissingPatterns
-from trustsem.kernels.missing import Patterns, pattern_products
+from trustsem.kernels.patterns import Patterns, pattern_products
 from trustsem.kernels.pairs import fold_pairs, pair_information
 from trustsem.kernels.structure import Integers, Reals
 

@@ -1,174 +1,20 @@
-"""Casewise normal likelihood of rows with holes, summed over patterns of missing values.
+"""Casewise normal likelihood of rows with holes, its derivatives over patterns of missing values, and the scores of single rows.
 
-With ``W = Sigma^-1`` and U the rows ``L^-1 W[m, :]`` of a pattern whose values m are missing, ``W[m, m] = L L'``, the inverse of the observed part of
-Sigma, put into a p x p matrix of zeros, is ``W - U'U`` (inverse of a partitioned matrix), and its log-determinant follows from L. A pattern so costs
-what its few holes cost, not what its many observed values cost. All that the gradient needs is two sums over patterns (:func:`pattern_sums`).
+The gradient needs two sums over patterns only (:func:`trustsem.kernels.patterns.pattern_sums`); the Hessian takes the patterns one by one.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 
 from trustsem.kernels.compiled import kernel
 from trustsem.kernels.discrepancy import gather_columns
 from trustsem.kernels.linear import cholesky, invert_definite, multiply, multiply_transposed
+from trustsem.kernels.patterns import Patterns, deviations, gap_rows, pattern_sums, weigh
 from trustsem.kernels.ram import fill, propagate
 from trustsem.kernels.structure import CELLS, COLUMNS, COVARIANCE, OBSERVED, PATH, VARIABLES, Integers, Reals, Structure
 
-__all__ = ["Patterns", "evaluate_missing", "missing_hessian", "missing_scores", "pattern_sums"]
-
-_CHUNK = 256
-
-
-class Patterns(NamedTuple):
-    """Rows with holes, reduced to what the likelihood needs: no more vectors than rows, whatever the number of patterns.
-
-    Attributes
-    ----------
-    n_rows : (P,) float
-        Number of rows (sum of their weights) of each pattern.
-    gap_start, gaps : (P + 1,) and (sum,) int
-        The missing variables of pattern k are ``gaps[gap_start[k]:gap_start[k + 1]]``.
-    start : (P + 1,) int
-        Where each pattern's vectors begin.
-    vectors : (V, p) float
-        First the mean of the pattern's rows, then vectors whose cross-products add up to those of the centred rows; zero in the gaps.
-    """
-
-    n_rows: Reals
-    gap_start: Integers
-    gaps: Integers
-    start: Integers
-    vectors: Reals
-
-
-@kernel
-def _gap_rows(W: Reals, gaps: Integers, first: int, last: int, U: Reals) -> float:
-    """Write ``L^-1 W[m, :]`` to the first rows of `U` and return ``log|W[m, m]|``; NaN if that is not positive definite."""
-    m, p = last - first, W.shape[0]
-    block, lower = np.empty((m, m)), np.empty((m, m))
-    for a in range(m):
-        for b in range(m):
-            block[a, b] = W[gaps[first + a], gaps[first + b]]
-    if not cholesky(block, lower):
-        return np.nan
-    total = 0.0
-    for a in range(m):
-        row = gaps[first + a]
-        for i in range(p):
-            U[a, i] = W[row, i]
-        for b in range(a):
-            factor = lower[a, b]
-            for i in range(p):
-                U[a, i] -= factor * U[b, i]
-        scale = 1.0 / lower[a, a]
-        for i in range(p):
-            U[a, i] *= scale
-        total += 2.0 * np.log(lower[a, a])
-    return total
-
-
-@kernel
-def _deviations(data: Patterns, k: int, mu: Reals, D: Reals, row: int) -> int:
-    """Write pattern k's vectors to `D` from `row` on: ``sqrt(n) (mean - mu)`` first, zero in the gaps. Return the row after the last."""
-    p = mu.shape[0]
-    root = np.sqrt(data.n_rows[k])
-    for t in range(data.start[k], data.start[k + 1]):
-        for i in range(p):
-            D[row, i] = data.vectors[t, i]
-        if t == data.start[k]:
-            for i in range(p):
-                D[row, i] = root * (D[row, i] - mu[i])
-            for g in range(data.gap_start[k], data.gap_start[k + 1]):
-                D[row, data.gaps[g]] = 0.0
-        row += 1
-    return row
-
-
-@kernel
-def _weigh(U: Reals, m: int, D: Reals, Y: Reals, first: int, last: int) -> float:
-    """Take ``U'U d`` off the rows y = W d of `Y`, and return the sum of ``d'y``."""
-    p = D.shape[1]
-    total = 0.0
-    for row in range(first, last):
-        for a in range(m):
-            inner = 0.0
-            for i in range(p):
-                inner += U[a, i] * D[row, i]
-            for i in range(p):
-                Y[row, i] -= inner * U[a, i]
-        for i in range(p):
-            total += D[row, i] * Y[row, i]
-    return total
-
-
-@kernel
-def pattern_sums(data: Patterns, W: Reals, log_determinant: float, mu: Reals, R: Reals, pull: Reals) -> float:
-    """Sum over patterns what the likelihood and its gradient need.
-
-    Parameters
-    ----------
-    data : Patterns
-    W : (p, p) float
-        Inverse of the covariance matrix.
-    log_determinant : float
-        Of the covariance matrix.
-    mu : (p,) float
-    R, pull : (p, p) and (p,) float
-        Overwritten with ``sum n W_k - sum y y'`` and ``sum y``, where y are the weighted deviations ``W_k (x - mu)`` of the rows.
-
-    Returns
-    -------
-    float
-        Minus twice the log-likelihood, without the constant ``log(2 pi)`` per value; NaN if it is not defined.
-    """
-    p = W.shape[0]
-    patterns = data.n_rows.shape[0]
-    size = max(_CHUNK, p + 1)
-    D, Y = np.empty((size, p)), np.empty((size, p))
-    U = np.empty((p, p))
-    product = np.empty((p, p))
-    R[:, :] = 0.0
-    pull[:] = 0.0
-    value, rows = 0.0, 0.0
-    k = 0
-    while k < patterns:
-        # As many patterns as fit into the buffer.
-        first, used = k, 0
-        while k < patterns and used + data.start[k + 1] - data.start[k] <= size:
-            used = _deviations(data, k, mu, D, used)
-            k += 1
-        multiply(D[:used], W, Y[:used])
-        row = 0
-        for q in range(first, k):
-            m = data.gap_start[q + 1] - data.gap_start[q]
-            count = data.n_rows[q]
-            rows += count
-            if m > 0:
-                value += count * _gap_rows(W, data.gaps, data.gap_start[q], data.gap_start[q + 1], U)
-                for a in range(m):
-                    for i in range(p):
-                        factor = count * U[a, i]
-                        if factor != 0.0:
-                            for j in range(i + 1):
-                                R[i, j] -= factor * U[a, j]
-            after = row + data.start[q + 1] - data.start[q]
-            value += _weigh(U, m, D, Y, row, after)
-            root = np.sqrt(count)
-            for i in range(p):
-                pull[i] += root * Y[row, i]
-            row = after
-        multiply(Y[:used].T, Y[:used], product)
-        for i in range(p):
-            for j in range(i + 1):
-                R[i, j] -= product[i, j]
-    for i in range(p):
-        for j in range(i + 1):
-            R[i, j] += rows * W[i, j]
-            R[j, i] = R[i, j]
-    return value + rows * log_determinant
+__all__ = ["evaluate_missing", "missing_hessian", "missing_scores"]
 
 
 @kernel
@@ -299,16 +145,16 @@ def missing_hessian(structure: Structure, block: int, data: Patterns, theta: Rea
     for k in range(data.n_rows.shape[0]):
         m, count = data.gap_start[k + 1] - data.gap_start[k], data.n_rows[k]
         if m > 0:
-            _gap_rows(W, data.gaps, data.gap_start[k], data.gap_start[k + 1], U)
+            gap_rows(W, data.gaps, data.gap_start[k], data.gap_start[k + 1], U)
             multiply_transposed(U[:m], Z, T[:m])
             multiply(T[:m].T, T[:m], P)
         for s in range(Q):
             for t in range(Q):
                 K[s, t] = whole[s, t] - P[s, t] if m > 0 else whole[s, t]
         if observed:
-            used = _deviations(data, k, mu[:p], D, 0)
+            used = deviations(data, k, mu[:p], D, 0)
             multiply(D[:used], W, Y[:used])
-            _weigh(U, m, D, Y, 0, used)
+            weigh(U, m, D, Y, 0, used)
             multiply_transposed(Y[:used], Z, scaled[:used])
             multiply(scaled[:used].T, scaled[:used], P)
             root = np.sqrt(count)
@@ -371,7 +217,7 @@ def missing_scores(
     for k in range(start.shape[0] - 1):
         m = gap_start[k + 1] - gap_start[k]
         if m > 0:
-            _gap_rows(W, gaps, gap_start[k], gap_start[k + 1], U)
+            gap_rows(W, gaps, gap_start[k], gap_start[k + 1], U)
             multiply_transposed(U[:m], Z, T[:m])
         for a in range(last - first):
             u, v = structure.cells[first + a, 4], structure.cells[first + a, 5]
@@ -389,7 +235,7 @@ def missing_scores(
             for g in range(gap_start[k], gap_start[k + 1]):
                 D[0, gaps[g]] = 0.0
             multiply(D, W, Y)
-            _weigh(U, m, D, Y, 0, 1)
+            weigh(U, m, D, Y, 0, 1)
             for s in range(Q):
                 inner = 0.0
                 for i in range(p):
@@ -398,55 +244,4 @@ def missing_scores(
             for a in range(last - first):
                 u, v = structure.cells[first + a, 4], structure.cells[first + a, 5]
                 scores[row, structure.cells[first + a, 3]] += (pair[a] * projected[v] + drift[a]) * projected[u] - trace[a]
-    return True
-
-
-@kernel
-def pattern_products(data: Patterns, W: Reals, mu: Reals, first: int, last: int, weights: Reals, products: Reals, means: Reals) -> bool:
-    """Write what the information of the saturated model needs of patterns `first` to `last`.
-
-    Parameters
-    ----------
-    data : Patterns
-    W : (p, p) float
-        Inverse of the covariance matrix.
-    mu : (p,) float
-    first, last : int
-    weights, products : (last - first, p (p + 1) / 2) float
-        Overwritten with the lower triangles, row by row, of ``W_k`` (the inverse of the observed part) and of ``sum y y'``, with y the weighted
-        deviations.
-    means : (last - first, p) float
-        Overwritten with ``sum y``.
-
-    Returns
-    -------
-    bool
-        Whether the likelihood is defined.
-    """
-    p = W.shape[0]
-    D, Y, U, square = np.empty((p + 1, p)), np.empty((p + 1, p)), np.empty((p, p)), np.empty((p, p))
-    for k in range(first, last):
-        m = data.gap_start[k + 1] - data.gap_start[k]
-        square[:, :] = W
-        if m > 0:
-            if not np.isfinite(_gap_rows(W, data.gaps, data.gap_start[k], data.gap_start[k + 1], U)):
-                return False
-            for a in range(m):
-                for i in range(p):
-                    for j in range(i + 1):
-                        square[i, j] -= U[a, i] * U[a, j]
-        used = _deviations(data, k, mu, D, 0)
-        multiply(D[:used], W, Y[:used])
-        _weigh(U, m, D, Y, 0, used)
-        root = np.sqrt(data.n_rows[k])
-        at = 0
-        for i in range(p):
-            means[k - first, i] = root * Y[0, i]
-            for j in range(i + 1):
-                weights[k - first, at] = square[i, j]
-                total = 0.0
-                for t in range(used):
-                    total += Y[t, i] * Y[t, j]
-                products[k - first, at] = total
-                at += 1
     return True

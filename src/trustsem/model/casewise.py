@@ -26,11 +26,14 @@ class CasewiseLikelihood:
     missing : tuple of IncompleteRows
     share : (G,) float
         Weight of each block; adds up to 1.
+    dear_hessian : bool
+        See :class:`~trustsem.model.problem.Objective`.
     """
 
     rows: tuple[Reals, ...]
     missing: tuple[IncompleteRows, ...]
     share: Reals
+    dear_hessian: bool = True
 
     @property
     def n_rows(self) -> Reals:
@@ -63,10 +66,10 @@ class CasewiseLikelihood:
             self._add(total, structure, b, factor * self._over_cells(structure, b, theta, observed=False)[0])
         return total
 
-    def hessian(self, structure: Structure, theta: Reals) -> Reals:
+    def hessian(self, structure: Structure, theta: Reals, share: Reals | None = None) -> Reals:
         """Return the observed Hessian (K, K)."""
         total = np.zeros((structure.n_theta, structure.n_theta))
-        for b, (block, factor) in enumerate(zip(implied(structure, theta), self._factors(None), strict=True)):
+        for b, (block, factor) in enumerate(zip(implied(structure, theta), self._factors(share), strict=True)):
             first, R, pull = self._over_cells(structure, b, theta, observed=True)
             self._add(total, structure, b, factor * (first + second_derivatives(structure, b, block, R, pull)))
         return total

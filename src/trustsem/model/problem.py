@@ -74,6 +74,11 @@ class ImpliedBlock(NamedTuple):
 class Objective(Protocol):
     """A discrepancy that is not a function of one mean vector and one covariance matrix per block."""
 
+    @property
+    def dear_hessian(self) -> bool:
+        """Whether the expected Hessian costs much more than the gradient, so that a search had better compute it seldom."""
+        ...
+
     def value(self, structure: Structure, theta: Reals, share: Reals | None = None) -> float:
         """Return the discrepancy at `theta` (K,), blocks weighted by `share` (G,) if given; infinite where it is not defined."""
         ...
@@ -86,7 +91,7 @@ class Objective(Protocol):
         """Return the expected Hessian (K, K)."""
         ...
 
-    def hessian(self, structure: Structure, theta: Reals) -> Reals:
+    def hessian(self, structure: Structure, theta: Reals, share: Reals | None = None) -> Reals:
         """Return the observed Hessian (K, K)."""
         ...
 

@@ -33,12 +33,15 @@ class QuadraticForm:
         Weight matrix of each block; a vector is the diagonal of a diagonal one.
     share : (G,) float
         Weight of each block; adds up to 1.
+    dear_hessian : bool
+        See :class:`~trustsem.model.problem.Objective`.
     """
 
     moments: tuple[Reals, ...]
     kept: tuple[NDArray[np.bool_], ...]
     weights: tuple[Reals, ...]
     share: Reals
+    dear_hessian: bool = False
 
     def weigh(self, b: int, vectors: Reals) -> Reals:
         """Return the weight matrix of block `b` times `vectors` (r,) or (r, k)."""
@@ -83,9 +86,9 @@ class QuadraticForm:
             total += 2.0 * float((self.share if share is None else share)[b]) * (delta.T @ self.weigh(b, delta))
         return total
 
-    def hessian(self, structure: Structure, theta: Reals) -> Reals:
+    def hessian(self, structure: Structure, theta: Reals, share: Reals | None = None) -> Reals:
         """Return the observed Hessian (K, K)."""
-        total = self.expected(structure, theta)
+        total = self.expected(structure, theta, share)
         for b, block in enumerate(implied(structure, theta)):
             full = np.zeros(self.kept[b].size)
             full[self.kept[b]] = self.weigh(b, self._residual(b, block))
@@ -95,7 +98,7 @@ class QuadraticForm:
             R[i, j] = -full[p:]  # an element below the diagonal stands for two: half of each
             extra = second_derivatives(structure, b, block, R + R.T, full[:p])
             parameters = structure.cells_of(b)[:, 3]
-            np.add.at(total, (parameters[:, None], parameters[None, :]), float(self.share[b]) * extra)
+            np.add.at(total, (parameters[:, None], parameters[None, :]), float((self.share if share is None else share)[b]) * extra)
         return total
 
 
@@ -112,14 +115,15 @@ def quadratic_problem(model: Model, sample: Sample, *, diagonal: bool) -> Proble
     problem = least_squares_problem(1, model, sample, lambda cov: np.asarray(np.linalg.inv(cov)))
     vectors, choices, weights = [], [], []
     for layout, block, moments, order in zip(model.blocks, sample.blocks, problem.blocks, sample_order(model, sample), strict=True):
-        if block.rows is None or block.mean is None:
+        if block.rows is None:
             raise DataError("Weighted least squares needs the rows of the data, not summary statistics. Give data=, or use estimator='GLS'.")
         if block.missing is not None:
             raise DataError("Weighted least squares needs complete rows. Use missing='listwise', or estimator='MLR'.")
         x = np.array([name in layout.fixed for name in layout.observed])
         i, j = np.tril_indices(x.size)
         kept = np.concatenate([~x if model.has_means else np.zeros(x.size, dtype=bool), ~(x[i] & x[j])])
-        gamma = gamma_matrix(block.rows[:, order], block.mean[order], kept, np.flatnonzero(x), block.weights)
+        centre = block.rows.mean(axis=0) if block.mean is None else block.mean
+        gamma = gamma_matrix(block.rows[:, order], centre[order], kept, np.flatnonzero(x), block.weights)
         mean = np.zeros(x.size) if moments.mean is None else moments.mean
         vectors.append(np.concatenate([mean, moments.cov[i, j]])[kept])
         choices.append(kept)

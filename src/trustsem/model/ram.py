@@ -66,15 +66,29 @@ class Model:
         return tuple(k for k, row in enumerate(self.table.rows) if row.free)
 
     @property
+    def two_level(self) -> bool:
+        """Whether blocks are levels of groups."""
+        return self.table.n_levels > 1
+
+    @property
     def n_moments(self) -> int:
-        """Number of sample moments that the model is about: those of fixed covariates are not."""
+        """Number of sample moments that the model is about: those of fixed covariates are not.
+
+        A variable of both levels has one mean.
+        """
         total = 0
         for block in self.blocks:
             p, x = len(block.observed), len(block.fixed)
             total += p * (p + 1) // 2 - x * (x + 1) // 2
             if self.has_means:
-                total += p - x
+                total += len(set(block.observed) - set(block.fixed) - self._means_elsewhere(block))
         return total
+
+    def _means_elsewhere(self, block: BlockLayout) -> set[str]:
+        """Return the variables whose mean is a moment of another level."""
+        if not self.two_level or block.level > 1:
+            return set()
+        return {name for other in self.blocks if other.group == block.group and other.level > 1 for name in other.observed}
 
 
 def compile_model(table: ParameterTable) -> Model:

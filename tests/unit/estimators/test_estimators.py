@@ -24,7 +24,7 @@ def test_the_names_come_from_the_files():
 
 @pytest.mark.parametrize("name", ["mll", "", "__init__", "ML ", None, 3, "numpy"])
 def test_an_unknown_name_is_refused(name):
-    with pytest.raises(OptionError, match=r"estimator=.*Available are GLS, ML, ULS"):
+    with pytest.raises(OptionError, match=r"estimator=.*Available are DWLS, GLS, ML, "):
         find(name)
 
 

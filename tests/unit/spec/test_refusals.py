@@ -17,7 +17,7 @@ from trustsem.spec import build_table, defaults_for
         ("efa('b')*f =~ x1 + x2", "'efa\\(\\)' in line 1, column 1 .*exploratory"),
         ("f =~ x1\ny ~ rv('s')*x", "'rv\\(\\)' in line 2, column 5 .*random slopes"),
         ("y ~ a:b", "'a:b' in line 1, column 5 .*interactions.*compute the product"),
-        ("level: 1\ny ~ x\nlevel: 2\ny ~ w", "'level:' in line 3, column 1 .*several levels"),
+        ("level: 1\ny ~ x\nlevel: 2\ny ~ w\nlevel: 3\ny ~ v", "'level: 3' begins a third level"),
         ("block: 1\ny ~ x\nblock: 2\ny ~ w", "'block:'.*write 'group:'"),
     ],
 )
