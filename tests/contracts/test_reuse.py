@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import fields
 from multiprocessing import get_context
 
@@ -58,7 +59,8 @@ def test_a_failed_fit_leaves_no_trace(estimator):
     with pytest.raises(ts.DataError):
         fitter.fit(second.assign(x4=1.0))
     hopeless = pd.DataFrame(np.random.default_rng(0).standard_normal((12, 9)), columns=list(fitter.observed))
-    fitter.fit(hopeless)
+    with suppress(ts.DataError):  # some estimators cannot even begin
+        fitter.fit(hopeless)
     same(numbers(fitter.fit(first)), before)
 
 

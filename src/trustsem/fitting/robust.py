@@ -61,10 +61,17 @@ def robust_covariance(fit: Fit, bread: Reals) -> Reals:
         return bread
     if kind in ("robust_sem", *TWO_STAGE):
         deltas, weights, gammas, shares = _moment_pieces(fit)
-        meat = sum(share * (W @ delta).T @ gamma @ (W @ delta) for delta, W, gamma, share in zip(deltas, weights, gammas, shares, strict=True))
         inner = sum(share * delta.T @ W @ delta for delta, W, share in zip(deltas, weights, shares, strict=True))
         inverse, _ = covariance_of_estimates(np.asarray(inner), fit.free_basis)
-        return np.full_like(bread, np.nan) if inverse is None else np.asarray(inverse @ np.asarray(meat) @ inverse / fit.problem.scale)
+        if inverse is None:
+            return np.full_like(bread, np.nan)
+        total = np.zeros_like(bread)
+        for delta, W, gamma, share in zip(deltas, weights, gammas, shares, strict=True):
+            # The estimates' derivatives with respect to the moments, in units in which the moments' sampling variances are 1.
+            unit = np.sqrt(np.diag(gamma))
+            influence = (inverse @ (W @ delta).T) * unit
+            total += share * influence @ (gamma / np.outer(unit, unit)) @ influence.T
+        return total / fit.problem.scale
     meat = fit.score_meat
     if kind == "first_order":
         inverse, _ = covariance_of_estimates(meat, fit.free_basis)

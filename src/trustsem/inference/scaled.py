@@ -21,6 +21,9 @@ from trustsem.kernels.structure import Reals
 __all__ = ["ScaledTest", "Traces", "moment_traces", "scale_test"]
 
 
+_CANCELLED = 1e-6  # what is left of the difference of two large numbers is not to be trusted below this share
+
+
 class Traces(NamedTuple):
     """What a scaled test needs: the mean of the statistic's distribution and, where it is used, the sum of squares of its weights.
 
@@ -95,7 +98,33 @@ def moment_traces(weights: Sequence[Reals], gammas: Sequence[Reals], deltas: Seq
     if inverse is None:
         return Traces(math.nan, math.nan)
     folded = inverse @ meat
-    return Traces(first - float(np.trace(folded)), second - 2.0 * float(np.sum(inverse * bent)) + float(np.sum(folded * folded.T)))
+    found = Traces(first - float(np.trace(folded)), second - 2.0 * float(np.sum(inverse * bent)) + float(np.sum(folded * folded.T)))
+    lost = found.first < _CANCELLED * first or found.second < _CANCELLED * second
+    return (_projected_traces(weights, gammas, deltas, shares, basis) or found) if lost else found
+
+
+def _projected_traces(
+    weights: Sequence[Reals], gammas: Sequence[Reals], deltas: Sequence[Reals], shares: Sequence[float], basis: Reals | None
+) -> Traces | None:
+    """Return the traces by projection, slower but without differences of large numbers; None if a weight matrix is not definite.
+
+    With ``W = L L'`` and Q an orthonormal basis of what is orthogonal to ``L' D``, ``U = L Q Q' L'``.
+    """
+    try:
+        factors = [np.linalg.cholesky(W) for W in weights]
+    except np.linalg.LinAlgError:
+        return None
+    inside = [delta if basis is None else delta @ basis for delta in deltas]
+    tall = np.vstack([np.sqrt(share) * (L.T @ delta) for L, delta, share in zip(factors, inside, shares, strict=True)])
+    # Columns of one length: which directions they span does not depend on it, how well it can be told does.
+    length = np.sqrt(np.sum(tall**2, axis=0))
+    Q = np.linalg.qr(tall / np.where(length > 0.0, length, 1.0), mode="complete")[0][:, tall.shape[1] :]
+    spread, start = np.zeros((Q.shape[1], Q.shape[1])), 0
+    for L, gamma in zip(factors, gammas, strict=True):
+        part = L @ Q[start : start + len(L)]
+        spread += part.T @ gamma @ part
+        start += len(L)
+    return Traces(float(np.trace(spread)), float(np.sum(spread * spread.T)))
 
 
 def scale_test(name: str, chisq: Chisq, traces: Traces) -> ScaledTest:
