@@ -27,7 +27,6 @@ MISTAKES: dict[str, Mistake] = {
     "incomplete rows for least squares": Mistake(lambda: sem(missing="fiml", estimator="GLS"), ts.OptionError, ("missing='fiml'", "'GLS'", "MLR")),
     "two-stage errors alone": Mistake(lambda: sem(se="two_stage"), ts.OptionError, ("se='two_stage'", "missing='two_stage'")),
     "cluster errors without clusters": Mistake(lambda: sem(se="robust_cluster"), ts.OptionError, ("se='robust_cluster'", "cluster=")),
-    "two scaled tests": Mistake(lambda: sem(test=["satorra_bentler", "yuan_bentler"]), ts.OptionError, ("several scaled tests", "one of them")),
     "no tests, table wanted": Mistake(lambda: sem(test="none").tests(), ts.OptionError, ("test='none'", "Leave test= out")),
     "no scaled test": Mistake(lambda: sem().scaled, ts.OptionError, ("no scaled test", "estimator='MLR'")),
     "robust from moments": Mistake(lambda: cfa(ONE, None, estimator="MLM", **MOMENTS), ts.DataError, ("'MLM'", "rows of the data", "data=")),

@@ -1,4 +1,4 @@
-"""Every reported number equals that of R's lavaan 0.6-14, over the cases of ``lavaan/cases.json`` (expected numbers: ``lavaan/expected``)."""
+"""Every reported number equals that of R's lavaan 0.6-14, over the cases of ``lavaan/cases*.json`` (expected numbers: ``lavaan/expected``)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,11 @@ HIDDEN = 6.1e-6  # lavaan hides modification indices whose information per obser
 ZERO_MI = 1e-9  # a modification index below this is zero up to rounding; its expected parameter change is noise
 
 HERE = Path(__file__).parent
-CASES: dict[str, dict[str, Any]] = {c["name"]: c for c in json.loads((HERE / "lavaan" / "cases.json").read_text(encoding="utf-8"))}
+CASES: dict[str, dict[str, Any]] = {
+    case["name"]: case
+    for file in ("cases.json", "cases_missing_robust.json")
+    for case in json.loads((HERE / "lavaan" / file).read_text(encoding="utf-8"))
+}
 RESIDUALS = ("raw", "cor", "cor_bentler", "normalized", "standardized")
 P_VALUES = frozenset({"pvalue", "baseline_pvalue", "rmsea_pvalue", "rmsea_notclose_pvalue"})
 
@@ -50,6 +54,11 @@ UNCENTRED = "without a mean structure lavaan adds the mean of the observed cause
 MEDIATOR = (
     "lavaan gives an observed variable that a latent one causes, and that itself causes others, no part in Bartlett's score; as an effect it has one"
 )
+UNIT_WEIGHTS = "lavaan leaves the moments of random covariates out after inverting; ours is the published formula (see the ledger)"
+INCOMPLETE_COVARIATES = "lavaan subtracts the likelihood of the covariates as if they were complete (see the ledger)"
+NO_VARIANCE = "saturated means: lavaan divides rounding noise by a variance of zero"
+EMPTY = "lavaan has scores for rows without any outcome"
+TWO_STAGE = "lavaan has no scores for incomplete rows, or weighs modification indices by the saturated moments (see the ledger)"
 SKIPPED = {
     **{(case, "residuals_standardized"): OWN_GROUP for case in SHARED.split()},
     ("mimic_direct_effect", "modindices_rows"): "lavaan does not offer loadings for an indicator with a regression of its own (x3 ~ sex); we do",
@@ -65,7 +74,44 @@ SKIPPED = {
     ("path_cars__gls_randx", "residuals_standardized"): UNSTABLE,
     ("means_path_restricted__randx", "residuals_standardized"): "the same data and the same loss of digits",
 }
+for _case in CASES:
+    if _case.startswith("two_stage"):
+        SKIPPED |= {(_case, quantity): TWO_STAGE for quantity in ("modindices", "predict_regression", "predict_bartlett")}
+for _reason, _cases in {
+    NO_VARIANCE: "fiml_hs__expected fiml_hs__mlr_expected fiml_hs_mimic__expected fiml_iris_groups fiml_iris_groups_equal__mlr",
+    OWN_GROUP: "fiml_groups_metric fiml_groups_scalar fiml_groups_scalar__mlr fiml_groups_scalar__expected fiml_groups_mimic fiml_groups_mimic__mlr "
+    "fiml_bfi_groups robust_groups_scalar__mlm robust_groups_scalar__mlmv robust_groups_scalar__mlmvs robust_groups_scalar__mlr "
+    "robust_groups_scalar__mlf robust_groups_metric__mlm robust_groups_metric__mlr robust_wages_groups__mlr robust_groups__browne "
+    "ls_groups_scalar__wls",
+}.items():
+    SKIPPED |= {(_case, "residuals_standardized"): _reason for _case in _cases.split()}
+for _reason, _cases in {
+    EMPTY: "fiml_growth_holes fiml_growth_time_varying fiml_pupils fiml_pupils__mlr",
+    UNCENTRED: "robust_epi__mlm robust_epi__mlr ls_epi__dwls",
+}.items():
+    SKIPPED |= {(_case, f"predict_{kind}"): _reason for _case in _cases.split() for kind in ("regression", "bartlett")}
+SKIPPED |= {
+    ("fiml_hs_second_order", "predict_bartlett"): "a factor without observed indicators has no score in lavaan, the score 0 here",
+    ("fiml_iris_groups", "residuals_normalized"): "lavaan prints the raw residual of a mean that is zero up to rounding",
+    ("fiml_iris_groups_equal__mlr", "residuals_normalized"): "as above",
+}
+# Fit measures that are not compared: pieces of their names, and why.
+INCOMPARABLE = {
+    **dict.fromkeys(("fiml_hs_mimic__randx", "fiml_burns__randx", "fiml_airquality", "fiml_survey", "fiml_freedman"), (("_robust",), UNIT_WEIGHTS)),
+    **dict.fromkeys(("fiml_hs_mimic__mlx", "fiml_growth_holes__mlx", "fiml_pupils__mlx"), (("logl", "aic", "bic", "bic2"), INCOMPLETE_COVARIATES)),
+    **dict.fromkeys(
+        ("two_stage_hs", "two_stage_hs_robust", "two_stage_groups_robust"),
+        (("logl", "aic", "bic", "ntotal", "baseline_", "cfi_", "tli_", "nnfi_", "rfi_", "nfi_", "ifi_", "rni_"), TWO_STAGE),
+    ),
+    **dict.fromkeys(
+        ("ls_hs__wlsm", "ls_mimic__wlsmv", "ls_bfi__wlsm"),
+        (("cfi_robust", "tli_robust", "nnfi_robust", "rni_robust"), "lavaan forgets the scaling factor where that of the baseline model is 1"),
+    ),
+    "ls_schools__wls": (("baseline_", "cfi", "tli", "nnfi", "rfi", "nfi", "ifi", "rni"), "lavaan's search for the baseline model stops too early"),
+}
 LAVAAN_WRONG = {
+    ("fiml_freedman", "rfi"): "as below",
+    ("fiml_one_factor_means_equal", "rfi"): "as below",
     ("means_equal__gls", "rfi"): "(chisq_b / df_b - chisq / df) / (chisq_b / df_b) is negative here; lavaan prints 1",
     ("longley_regression", "baseline_chisq"): "-N log(1 - R2) with NIST's certified R2 is 86.384; lavaan's determinant gives 86.580",
 }
@@ -265,7 +311,7 @@ def check_standardized(name: str, quantity: str) -> None:
 
 def check_fmin(name: str, quantity: str) -> None:
     ours, theirs = float(quiet(lambda: fitted(name).fit_measures())["fmin"]), number(expected(name)["fmin"])
-    assert ours <= theirs + FMIN * max(1.0, theirs), f"{name}, {quantity}: ours {ours:.15g} is above lavaan's {theirs:.15g}"
+    assert ours <= theirs + slack(name) * FMIN * max(1.0, theirs), f"{name}, {quantity}: ours {ours:.15g} is above lavaan's {theirs:.15g}"
 
 
 def is_noise(measure: str, stored: dict[str, Any]) -> bool:
@@ -278,12 +324,14 @@ def is_noise(measure: str, stored: dict[str, Any]) -> bool:
 def check_fit_measures(name: str, quantity: str) -> None:
     stored = expected(name)["fit_measures"]
     ours = quiet(lambda: fitted(name).fit_measures())
+    pieces = INCOMPARABLE.get(name, ((), ""))[0]
+    stored = {measure: value for measure, value in stored.items() if not any(piece in measure for piece in pieces)}
     absent = [m for m in stored if m not in ours.index]
     assert not absent, f"{name}, {quantity}: measures lavaan has and we have not: {absent}"
     scale = max((v for _, s in sample_parts(name) for r, c, v in cells(s["cov"]) if r == c), default=1.0)
     lines = []
     for measure, value in stored.items():
-        if is_noise(measure, stored) or (name, measure) in LAVAAN_WRONG:
+        if is_noise(measure, expected(name)["fit_measures"]) or (name, measure) in LAVAAN_WRONG:
             continue
         theirs = number(value)
         tolerance = CHI * abs(theirs) + FLOOR
@@ -422,16 +470,30 @@ def check_modindices(name: str, quantity: str) -> None:
     check(name, quantity, lines)
 
 
+def usable(name: str, row: pd.Series) -> bool:
+    """Whether a row of the data takes part in the fit."""
+    fit = fitted(name)
+    values = row[list(fit.sample.names)].astype(float)
+    if fit.options.missing == "listwise":
+        return bool(values.notna().all())
+    fixed = [x for block in fit.model.blocks for x in block.fixed] if fit.options.missing != "fiml_x" else []
+    return bool(values.notna().any() and values[fixed].notna().all())
+
+
 def check_scores(name: str, quantity: str) -> None:
     case, stored = CASES[name], expected(name)[quantity]
     scores = quiet(lambda: fitted(name).predict(method=quantity.removeprefix("predict_")))
     data = read(case["data"])
     lines = []
     for prefix, rows in [(g + " ", stored[g]) for g in expected(name).get("groups", [])] or [("", stored)]:
-        index = data.index if not prefix else data.index[data[case["options"]["group"]] == prefix.strip()]
-        frame = scores[prefix.strip()].set_axis(index) if isinstance(scores, dict) else scores
+        index = data.index if not prefix else data.index[data[case["options"]["group"]].astype(str) == prefix.strip()]
+        used = [i for i in index if usable(name, data.loc[i])]
+        frame = (scores[prefix.strip()] if isinstance(scores, dict) else scores).set_axis(used)
         for i, values in zip(index[:5], rows["rows"], strict=True):
-            size = np.abs([number(v) for r in rows["rows"] for v in r]).max()
+            size = np.nanmax(np.abs([number(v) for r in rows["rows"] for v in r]))
+            if i not in frame.index:
+                assert all(v is None for v in values), f"{name}, {quantity}: lavaan has scores for row {i}, which we dropped"
+                continue
             pairs = zip(rows["names"], values, strict=True)
             lines += [Line(f"{prefix}row {i} {f}", float(frame.loc[i, f]), number(v), slack(name) * 10 * REL * size) for f, v in pairs]
     check(name, quantity, lines)

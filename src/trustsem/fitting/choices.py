@@ -8,7 +8,7 @@ from typing import Any
 
 from trustsem.errors import OptionError, closest
 from trustsem.estimators import Estimator
-from trustsem.options import SCALED_TESTS, SE_KINDS, TESTS, FitOptions, missing_treatment
+from trustsem.options import SE_KINDS, TESTS, FitOptions, missing_treatment
 
 __all__ = ["fit_options"]
 
@@ -48,8 +48,9 @@ def fit_options(estimator: Estimator, settings: Mapping[str, Any]) -> FitOptions
             f"missing={settings['missing']!r} needs a likelihood of incomplete rows, which estimator={estimator.name!r} does not have. "
             "Use estimator='ML' or 'MLR', or missing='listwise'."
         )
-    observed = missing != "listwise" or estimator.information == "observed" or (estimator.has_likelihood and _sampled(settings))
     se = _standard_errors(estimator, settings, missing)
+    sandwich = se in ("robust_huber_white", "robust_cluster")
+    observed = missing != "listwise" or estimator.information == "observed" or (estimator.has_likelihood and (sandwich or _sampled(settings)))
     return FitOptions(
         estimator=estimator.name,
         likelihood=settings.get("likelihood", "normal"),
@@ -106,7 +107,4 @@ def _tests(estimator: Estimator, settings: Mapping[str, Any], missing: str) -> t
         names.append(str(name))
     if "none" in names:
         return ("none",)
-    scaled = [name for name in names if name in SCALED_TESTS]
-    if len(scaled) > 1:
-        raise OptionError(f"test={given!r} names several scaled tests, {', '.join(scaled)}. Give one of them.")
     return tuple(dict.fromkeys(["standard", *names]))

@@ -11,6 +11,7 @@ import numpy as np
 
 from trustsem.data.gamma import gamma_matrix
 from trustsem.errors import DataError, OptionError
+from trustsem.fitting.two_level import scaled_two_level
 from trustsem.inference.baseline import baseline_moments, baseline_parameters
 from trustsem.inference.corrected import Corrected, SaturatedPieces, corrected_fit, saturated_pieces
 from trustsem.inference.information import covariance_of_estimates
@@ -22,6 +23,7 @@ from trustsem.kernels.structure import Reals
 from trustsem.model.casewise import CasewiseLikelihood
 from trustsem.model.problem import Problem
 from trustsem.model.quadratic import QuadraticForm
+from trustsem.model.two_level import TwoLevelLikelihood
 
 if TYPE_CHECKING:
     from trustsem.fitting.fit import Fit
@@ -33,8 +35,10 @@ TWO_STAGE = ("two_stage", "robust_two_stage")
 
 
 def casewise_scores(fit: Fit) -> tuple[Reals, ...]:
-    """Return the weighted derivatives (n, K) of every row's log-likelihood at the estimate, block by block."""
+    """Return the weighted derivatives (n, K) of every row's log-likelihood at the estimate, block by block; of two levels, every cluster's."""
     objective = fit.problem.objective
+    if isinstance(objective, TwoLevelLikelihood):
+        return objective.scores(fit.problem.structure, fit.estimate.theta)
     if isinstance(objective, CasewiseLikelihood):
         found = objective.scores(fit.problem.structure, fit.estimate.theta)
         weights = [block.weights for block in fit.stacked]
@@ -60,9 +64,10 @@ def robust_covariance(fit: Fit, bread: Reals) -> Reals:
     if kind == "standard":
         return bread
     if kind in ("robust_sem", *TWO_STAGE):
-        deltas, weights, gammas, shares = _moment_pieces(fit)
+        hessian = kind == "robust_sem" and fit.options.information == "observed" and fit.problem.moments.discrepancy == 0
+        deltas, weights, gammas, shares = _moment_pieces(fit, observed=hessian)
         inner = sum(share * delta.T @ W @ delta for delta, W, share in zip(deltas, weights, shares, strict=True))
-        inverse, _ = covariance_of_estimates(np.asarray(inner), fit.free_basis)
+        inverse = bread * fit.problem.scale if hessian else covariance_of_estimates(np.asarray(inner), fit.free_basis)[0]
         if inverse is None:
             return np.full_like(bread, np.nan)
         total = np.zeros_like(bread)
@@ -79,10 +84,10 @@ def robust_covariance(fit: Fit, bread: Reals) -> Reals:
     return np.asarray(bread @ meat @ bread)
 
 
-def _moment_pieces(fit: Fit) -> tuple[list[Reals], list[Reals], list[Reals], list[float]]:
+def _moment_pieces(fit: Fit, *, observed: bool) -> tuple[list[Reals], list[Reals], list[Reals], list[float]]:
     """Return Jacobian, weight matrix and asymptotic covariance matrix of the moments, and share, of every block (complete rows)."""
     blocks = fit.stacked
-    return [block.delta for block in blocks], moment_weights(fit, blocks), list(fit.gammas), [block.share for block in blocks]
+    return [block.delta for block in blocks], moment_weights(fit, blocks, observed=observed), list(fit.gammas), [block.share for block in blocks]
 
 
 def moment_weights(fit: Fit, blocks: Sequence[StackedBlock], *, observed: bool = False) -> list[Reals]:
@@ -142,14 +147,16 @@ def two_stage_gammas(fit: Fit) -> tuple[Reals, ...]:
 
 def pieces_of(fit: Fit) -> tuple[SaturatedPieces, ...]:
     """Return what scaled tests and corrected fit measures need of the saturated model of every block."""
-    normal = (fit.options.scaled_test or "satorra_bentler") == "satorra_bentler"
+    robust, first_order = any(name.startswith("yuan") for name in fit.options.test), fit.options.se == "first_order"
     result = []
     for block in fit.stacked:
         scores = None
-        if not normal:
+        if robust or first_order:
             casewise = block.scores(structured=False)
             scores = cross_products(casewise, block.clusters) / (block.share * fit.problem.nobs)
-        result.append(saturated_pieces(block, observed=fit.options.information == "observed", scores=scores))
+        pieces = saturated_pieces(block, observed=fit.options.information == "observed", scores=scores if robust else None)
+        # Where errors are those of the scores' cross-products, so is the information that the estimates use.
+        result.append(pieces._replace(weight=scores) if first_order and not robust and scores is not None else pieces)
     return tuple(result)
 
 
@@ -172,9 +179,11 @@ def baseline_blocks(problem: Problem, blocks: Sequence[StackedBlock]) -> tuple[S
     return tuple(result)
 
 
-def scaled_model(fit: Fit) -> ScaledTest:
-    """Return the scaled test of the model that ``test=`` asks for."""
-    name = _scaled_name(fit)
+def scaled_model(fit: Fit, name: str | None = None) -> ScaledTest:
+    """Return the scaled test of the model called `name`; by default the one that fit measures report."""
+    name = name or _scaled_name(fit)
+    if fit.model.two_level:
+        return scaled_two_level(fit, name, baseline=False)
     if name.startswith("yuan"):
         weighted = any(block.weights is not None for block in fit.stacked)
         exact = (fit.options.estimator == "MLR" or weighted) and fit.options.information == "observed"
@@ -188,11 +197,11 @@ def scaled_model(fit: Fit) -> ScaledTest:
 def scaled_baseline(fit: Fit) -> ScaledTest:
     """Return the scaled test of the baseline model."""
     name = _scaled_name(fit)
+    if fit.model.two_level:
+        return scaled_two_level(fit, name, baseline=True)
     blocks = baseline_blocks(fit.problem, fit.stacked)
-    if name.startswith("yuan"):
-        traces = _yuan_traces(fit, name, blocks, meat_of(blocks), None, None)
-    else:
-        traces = _satorra_traces(fit, blocks, None)
+    satorra = not name.startswith("yuan")
+    traces = _satorra_traces(fit, blocks, None) if satorra else _yuan_traces(fit, name, blocks, meat_of(blocks), None, None)
     return scale_test(name, fit.baseline, traces)
 
 

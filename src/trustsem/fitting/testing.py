@@ -10,12 +10,13 @@ import numpy as np
 from trustsem.data.gamma import gamma_matrix
 from trustsem.errors import DataError, OptionError
 from trustsem.estimators import find
+from trustsem.fitting.robust import scaled_model
 from trustsem.inference.browne import residual_statistic
 from trustsem.inference.fit_measures import Chisq
 from trustsem.inference.saturated import normal_gamma
 from trustsem.inference.small_sample import bartlett, swain, yuan
 from trustsem.kernels.structure import Reals
-from trustsem.options import RESIDUAL_TESTS
+from trustsem.options import RESIDUAL_TESTS, SCALED_TESTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,11 +34,11 @@ def all_tests(fit: Fit, *, small_sample: bool) -> pd.DataFrame:
         raise OptionError("There are no tests with test='none'. Leave test= out, or name one.")
     asymptotic = find(fit.options.estimator).chisq_is_asymptotic
     rows = [("standard", fit.chisq.statistic, float(fit.chisq.df), fit.chisq.pvalue if asymptotic else math.nan, math.nan, math.nan)]
-    if fit.options.scaled_test is not None:
-        test = fit.scaled
-        rows.append((test.name, test.statistic, test.df, test.pvalue, test.scaling, test.shift))
     for name in fit.options.test:
-        if name in RESIDUAL_TESTS:
+        if name in SCALED_TESTS:
+            test = fit.scaled if name == fit.options.scaled_test else scaled_model(fit, name)
+            rows.append((test.name, test.statistic, test.df, test.pvalue, test.scaling, test.shift))
+        elif name in RESIDUAL_TESTS:
             found = Chisq(_browne(fit, name), fit.df)
             rows.append((name, found.statistic, float(found.df), found.pvalue, math.nan, math.nan))
     if small_sample:

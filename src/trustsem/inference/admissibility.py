@@ -33,7 +33,7 @@ def inadmissible(model: Model, blocks: tuple[ImpliedBlock, ...]) -> tuple[str, .
     """
     problems = []
     for layout, block in zip(model.blocks, blocks, strict=True):
-        where = f" in group {layout.group}" if len(model.blocks) > 1 else ""
+        where = (f" at level {layout.level}" if model.two_level else "") + (f" in group {layout.group}" if model.table.n_groups > 1 else "")
         p = block.p
         if not np.all(np.isfinite(block.V)):
             problems.append(f"the paths have no finite solution{where}")

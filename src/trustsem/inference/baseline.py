@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from trustsem.data.incomplete import incomplete_rows
 from trustsem.data.saturated import available_moments
 from trustsem.inference.fit_measures import Chisq
 from trustsem.inference.likelihood import deviance
+from trustsem.inference.two_level import two_level_baseline
 from trustsem.kernels.structure import Reals
 from trustsem.model.casewise import CasewiseLikelihood
 from trustsem.model.problem import Problem
 from trustsem.model.quadratic import QuadraticForm
+from trustsem.model.two_level import TwoLevelLikelihood
 
 __all__ = ["baseline_moments", "baseline_parameters", "baseline_test"]
 
@@ -42,7 +45,15 @@ def baseline_moments(problem: Problem, b: int) -> tuple[Reals, Reals]:
         alone = np.array([name not in layout.exogenous for name in layout.observed])
         mean = np.where(alone, centre, mean)
         fitted[np.diag_indices(mean.size)] = np.where(alone, spread**2, np.diag(fitted))
+        if not layout.fixed and not alone.all():
+            _saturate_covariates(problem.objective.rows[b], problem.objective.missing[b].weights, np.flatnonzero(~alone), mean, fitted)
     return mean, fitted
+
+
+def _saturate_covariates(rows: Reals, weights: Reals | None, x: np.ndarray, mean: Reals, cov: Reals) -> None:
+    """Write the maximum likelihood moments of random covariates by themselves: in the baseline model nothing else tells about their missing values."""
+    seen = ~np.isnan(rows[:, x]).all(axis=1)
+    _, mean[x], cov[np.ix_(x, x)] = incomplete_rows(rows[np.ix_(seen, x)], None if weights is None else weights[seen])
 
 
 def baseline_test(problem: Problem) -> Chisq:
@@ -53,6 +64,8 @@ def baseline_test(problem: Problem) -> Chisq:
     For maximum likelihood the minimum is ``log|T| - log|S|``, T being S with zeros; for least squares it is that of a linear regression on the free
     cells.
     """
+    if isinstance(problem.objective, TwoLevelLikelihood):
+        return two_level_baseline(problem, problem.objective)
     total, df = 0.0, 0
     for b, (layout, block) in enumerate(zip(problem.model.blocks, problem.blocks, strict=True)):
         S = block.cov

@@ -26,6 +26,7 @@ __all__ = [
     "restriction_traces",
     "restrictions_between",
     "satorra_bentler",
+    "scaled_difference",
     "scaled_shifted",
 ]
 
@@ -73,11 +74,17 @@ def satorra_bentler(restricted: Chisq, restricted_factor: float, general: Chisq,
         Scaling factor of the restricted model.
     general_factor : float
         Scaling factor of the general model: at its own estimates (Satorra & Bentler 2001; the test's scaling may then be negative and the statistic
-        NaN), or at those of the restricted model (2010; always positive).
+        NaN), or at those of the restricted model (2010; positive where both come from the same weights).
     """
-    plain, df, _, _ = plain_difference(restricted, general)
-    scaling = (restricted.df * restricted_factor - (general.df * general_factor if general.df > 0 else 0.0)) / df
-    return DifferenceTest(plain / scaling if scaling > 0.0 else math.nan, df, scaling)
+    plain = plain_difference(restricted, general)
+    spread = restricted.df * restricted_factor - (general.df * general_factor if general.df > 0 else 0.0)
+    return scaled_difference(plain, spread)
+
+
+def scaled_difference(plain: DifferenceTest, mean: float) -> DifferenceTest:
+    """Return the difference scaled so that its `mean` under the restricted model becomes its degrees of freedom; NaN if that is not positive."""
+    scaling = mean / plain.df
+    return DifferenceTest(plain.statistic / scaling if scaling > 0.0 else math.nan, plain.df, scaling)
 
 
 def restrictions_between(restricted: Reals, general: Reals) -> Reals:
@@ -131,8 +138,7 @@ def scaled_shifted(plain: DifferenceTest, traces: Traces) -> DifferenceTest:
 
 def mean_adjusted(plain: DifferenceTest, traces: Traces) -> DifferenceTest:
     """Return the difference scaled to the mean of a chi-square with the difference's degrees of freedom."""
-    scaling = traces.first / plain.df
-    return DifferenceTest(plain.statistic / scaling, plain.df, scaling)
+    return scaled_difference(plain, traces.first)
 
 
 def mean_var_adjusted(plain: DifferenceTest, traces: Traces) -> DifferenceTest:

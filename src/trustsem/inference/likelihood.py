@@ -8,10 +8,12 @@ import numpy as np
 
 from trustsem.data.incomplete import IncompleteRows
 from trustsem.data.patterns import find_patterns, reduce_patterns
+from trustsem.inference.two_level import two_level_likelihoods
 from trustsem.kernels.patterns import Patterns, pattern_sums
 from trustsem.kernels.structure import Reals
 from trustsem.model.casewise import CasewiseLikelihood
 from trustsem.model.problem import Problem, implied
+from trustsem.model.two_level import TwoLevelLikelihood
 
 __all__ = ["deviance", "log_likelihoods"]
 
@@ -40,6 +42,8 @@ def log_likelihoods(problem: Problem, theta: Reals) -> tuple[float, float]:
 
     Both are conditional on fixed covariates: the covariates' own (saturated) log-likelihood is subtracted.
     """
+    if isinstance(problem.objective, TwoLevelLikelihood):
+        return two_level_likelihoods(problem, problem.objective, theta)
     if isinstance(problem.objective, CasewiseLikelihood):
         return _casewise_likelihoods(problem, problem.objective, theta)
     logl = unrestricted = 0.0

@@ -15,6 +15,7 @@ from trustsem.model.extend import extend_structure
 from trustsem.model.jacobian import moment_slopes
 from trustsem.model.layout import Cell
 from trustsem.model.problem import ImpliedBlock, Problem, derivatives, implied
+from trustsem.model.quadratic import QuadraticForm
 
 __all__ = ["score_tests"]
 
@@ -53,7 +54,7 @@ def score_tests(problem: Problem, theta: Reals, candidates: Sequence[tuple[int, 
         _, gradient, _ = derivatives(replace(problem, structure=structure), point, problem.multiplier / problem.nobs)
     # Half the Hessian is the information of one observation; `vcov` is the inverse of `scale` times that.
     across, raw, score = 0.5 * hessian[size:, :size], 0.5 * np.diag(hessian)[size:], -0.5 * gradient[size:]
-    if problem.moments.discrepancy != 2:
+    if problem.moments.discrepancy != 2 and not isinstance(problem.objective, QuadraticForm):  # which does not see those moments
         _condition_on_covariates(problem, structure, point, size, across, raw, None if likelihood else score)
     conditional = raw - np.einsum("mk,kl,ml->m", across, vcov * problem.scale, across)
     identified = conditional > _RELATIVE * np.maximum(raw, 1e-300)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from trustsem.data.patterns import MissingPatterns
-from trustsem.kernels.patterns import Patterns, pattern_products
 from trustsem.kernels.pairs import fold_pairs, pair_information
+from trustsem.kernels.patterns import Patterns, pattern_products
 from trustsem.kernels.structure import Integers, Reals
 
 __all__ = ["complete_information", "incomplete_information", "lower_triangle", "normal_gamma", "saturated_scores"]

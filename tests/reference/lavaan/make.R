@@ -1,10 +1,11 @@
 #!/usr/bin/env Rscript
-# Fits every case of cases.json with R's lavaan and writes expected/<name>.json, one file per case.
-# Usage: Rscript make.R [name ...]   (from this folder; without names: all cases)
+# Fits every case of cases*.json with R's lavaan and writes expected/<name>.json, one file per case.
+# Usage: Rscript make.R [name ... | file.json ...]   (from this folder; without arguments: all cases of all files)
 #
 # lavaan's optimiser stops about 1e-8 above the minimum. So that the reference is sharper than what it judges, the default solution is
 # polished: Newton steps on lavaan's own gradient and observed information (with the equality constraints in a KKT system), after
-# which lavaan itself recomputes every number at that point (optim.method = "none"). Both minima are stored.
+# which lavaan itself recomputes every number at that point (optim.method = "none"). Both minima are stored. For the same reason the saturated
+# model of incomplete data is iterated to 1e-12 (lavaan stops at 1e-5), and the baseline model behind scaled fit measures is polished too.
 suppressPackageStartupMessages({ library(lavaan); library(jsonlite) })
 
 TABLE_OPERATORS <- c("=~", "~", "~~", "~1")
@@ -59,6 +60,13 @@ polish <- function(fit, fun, args) {
   if (bounded || !lavInspect(fit, "converged")) return(list(fit = fit, polished = FALSE, gradient = NULL))
   constraint <- if (any(pt$op == "==")) constraint_function(pt) else NULL
   fixed_x <- lavInspect(fit, "options")$fixed.x
+  light <- if (startsWith(lavInspect(fit, "options")$missing, "ml")) list(se = "none", test = "none", baseline = FALSE) # slow otherwise
+  at_theta <- function(extra) {
+    again <- args
+    again[c("start", "optim.method", "fixed.x")] <- list(as.data.frame(pt), "none", fixed_x)
+    again[names(extra)] <- extra
+    suppressWarnings(do.call(fun, again))
+  }
   theta <- as.numeric(coef(fit))
   current <- fit
   for (k in 1:8) {
@@ -67,15 +75,38 @@ polish <- function(fit, fun, args) {
     theta <- theta + s$step
     pt$start[pt$free > 0] <- theta[pt$free[pt$free > 0]]
     pt$est <- pt$start
-    again <- args
-    again$start <- as.data.frame(pt)
-    again$optim.method <- "none"
-    again$fixed.x <- fixed_x
-    current <- suppressWarnings(do.call(fun, again))
+    current <- at_theta(light)
   }
   projected <- max(abs(newton_step(current, theta, constraint)$projected))
-  list(fit = current, polished = TRUE, gradient = projected)
+  list(fit = if (length(light)) at_theta(NULL) else current, polished = TRUE, gradient = projected)
 }
+
+# lavaan's default baseline: unrelated outcomes, and covariates related as in the data. A path of zero from each fixed covariate keeps it exogenous.
+polished_baseline <- function(fit, fun, args) {
+  o <- lavInspect(fit, "options")
+  x <- lavNames(fit, "ov.x")
+  y <- setdiff(lavNames(fit, "ov"), x)
+  pairs <- if (length(x)) outer(x, x, paste, sep = " ~~ ")[upper.tri(diag(length(x)), diag = TRUE)]
+  covariates <- if (!length(x)) NULL else if (o$fixed.x) paste(y, "~", paste0("0*", x, collapse = " + ")) else c(pairs, if (o$meanstructure) paste(x, "~ 1"))
+  model <- c(paste(y, "~~", y), covariates, if (o$meanstructure) paste(y, "~ 1"))
+  base <- args
+  base[intersect(names(base), c("group.equal", "group.partial", "std.lv", "orthogonal", "start", "effect.coding", "auto.cov.y", "auto.cov.lv.x"))] <- NULL
+  base$model <- paste(model, collapse = "\n")
+  base$meanstructure <- o$meanstructure
+  base$fixed.x <- o$fixed.x
+  first <- suppressWarnings(do.call("lavaan", base))
+  polish(first, "lavaan", base)$fit
+}
+
+measures <- function(fit, fun, args) {
+  plain <- unclass(suppressWarnings(fitMeasures(fit)))
+  if (!needs_sharp_baseline(fit)) return(plain)
+  sharp <- tryCatch(unclass(suppressWarnings(fitMeasures(fit, baseline.model = polished_baseline(fit, fun, args)))), error = function(e) NULL)
+  same <- !is.null(sharp) && identical(names(sharp), names(plain)) && identical(is.na(sharp), is.na(plain)) &&
+    isTRUE(all(abs(sharp - plain) <= 1e-4 * (1e-2 + abs(plain)), na.rm = TRUE))
+  structure(if (same) sharp else plain, sharp = same)
+}
+needs_sharp_baseline <- function(fit) length(lavInspect(fit, "test")) > 1 || lavInspect(fit, "options")$missing != "listwise"
 
 # ---- what is stored ------------------------------------------------------------------------------------------------------------------
 
@@ -105,6 +136,32 @@ moments <- function(x, digits = 10) {
   out <- list(cov = lower(x$cov, digits))
   if (!is.null(x$mean)) out$mean <- vec(x$mean, digits)
   out
+}
+test_line <- function(x) {
+  shown <- c("stat", "df", "pvalue", "scaling.factor", "shift.parameter", "scaling.factor.h1", "scaling.factor.h0", "trace.UGamma", "trace.UGamma2")
+  x <- lapply(x[intersect(shown, names(x))], num)
+  names(x) <- gsub(".", "_", names(x), fixed = TRUE)
+  x[lengths(x) > 0]
+}
+# Difference tests of this fit (restricted) against that of the case named in `nested_in`.
+METHODS <- list(satorra_bentler_2001 = list(method = "satorra.bentler.2001"), satorra_bentler_2010 = list(method = "satorra.bentler.2010"),
+                satorra_2000 = list(method = "satorra.2000"), satorra_2000_exact = list(method = "satorra.2000", A.method = "exact"),
+                satorra_2000_unshifted = list(method = "satorra.2000", scaled.shifted = FALSE))
+differences <- function(fit, name) {
+  wider <- arguments(Filter(function(x) x$name == name, cases)[[1]])
+  first <- suppressWarnings(do.call(wider$fun, wider$args))
+  wider_fit <- polish(first, wider$fun, wider$args)$fit
+  line <- function(options) {
+    x <- tryCatch(suppressWarnings(do.call(lavTestLRT, c(list(wider_fit, fit), options))), error = function(e) NULL)
+    if (is.null(x)) return(NULL)
+    list(chisq_diff = num(x[2, "Chisq diff"]), df_diff = num(x[2, "Df diff"]), pvalue = num(x[2, "Pr(>Chisq)"], 8), heading = sub("\n.*", "", sub("^\n", "", attr(x, "heading")[1])))
+  }
+  robust <- length(lavInspect(fit, "test")) > 1
+  Filter(Negate(is.null), c(list(default = line(list())), if (robust) lapply(METHODS, line)))
+}
+score_tests <- function(fit) {
+  x <- suppressWarnings(lavTestScore(fit, epc = TRUE))
+  list(total = as.list(num(unlist(x$test[c("X2", "df", "p.value")]))), univariate = columns(x$uni, 8), epc = columns(x$epc, 8))
 }
 by_group <- function(x, f, labels) if (length(labels)) setNames(lapply(x, f), labels) else f(x)
 as_groups <- function(x, labels, f) if (length(labels)) { x <- x[labels]; by_group(x, f, labels) } else f(x)
@@ -152,12 +209,16 @@ expected <- function(case) {
     value <- tryCatch(suppressWarnings(expr), error = function(e) { errors[[name]] <<- conditionMessage(e); NULL })
     out[name] <<- list(value)
   }
-  block("estimates", columns(parameterEstimates(fit, standardized = TRUE, remove.nonfree = FALSE)))
+  incomplete <- startsWith(lavInspect(fit, "options")$missing, "ml")
+  fmi <- lavInspect(fit, "options")$missing == "ml" && lavInspect(fit, "options")$se == "standard" &&
+    lavInspect(fit, "options")$information[1] != "first.order" # lavaan's own fmi stops with an error there
+  block("estimates", columns(parameterEstimates(fit, standardized = TRUE, remove.nonfree = FALSE, fmi = fmi)))
   block("std_all", columns(standardizedSolution(fit, type = "std.all"), 10))
   block("std_lv", columns(standardizedSolution(fit, type = "std.lv"), 10))
   if (length(lavNames(fit, "ov.x"))) block("std_nox", columns(standardizedSolution(fit, type = "std.nox"), 10))
   block("fit_measures", {
-    m <- unclass(fitMeasures(fit))
+    m <- measures(fit, fun, args)
+    out$sharp_baseline <- attr(m, "sharp")
     before <- unclass(suppressWarnings(fitMeasures(fit0)))[names(m)] # an improper polished fit can lose its baseline model
     lost <- is.na(m) & !is.na(before) & m["df"] > 0
     m[lost] <- before[lost]
@@ -165,6 +226,14 @@ expected <- function(case) {
     names(x) <- gsub(".", "_", names(m), fixed = TRUE)
     x
   })
+  if (length(lavInspect(fit, "test")) > 1) block("tests", lapply(lavInspect(fit, "test"), test_line))
+  if (!is.null(case$nested_in)) block("differences", differences(fit, case$nested_in))
+  if (isTRUE(case$score)) block("score_tests", score_tests(fit))
+  if (incomplete) {
+    out$norig <- I(as.numeric(lavInspect(fit, "norig")))
+    block("patterns", as_groups(lavInspect(fit, "patterns"), labels, nrow))
+    block("coverage", as_groups(lavInspect(fit, "coverage"), labels, function(x) lower(x, 7)))
+  }
   block("group_chisq", vec(lavInspect(fit, "test")[[1]]$stat.group))
   block("coef", list(names = I(names(coef(fit))), values = vec(coef(fit))))
   block("vcov", { v <- vcov(fit); vec(unclass(v)[upper.tri(v, diag = TRUE)], 7) })
@@ -206,11 +275,15 @@ arguments <- function(case) {
     named <- !is.null(names(case$sample_mean))
     args$sample.mean <- if (named) lapply(case$sample_mean, unlist) else unlist(case$sample_mean)
   }
+  if (!is.null(args$missing) && args$missing != "listwise") args <- c(args, list(em.h1.tol = 1e-12, em.h1.iter.max = 2000))
   list(fun = fun, args = args)
 }
 
-cases <- fromJSON("cases.json", simplifyVector = FALSE)
 wanted <- commandArgs(TRUE)
+files <- grep("[.]json$", wanted, value = TRUE)
+if (!length(files)) files <- Sys.glob("cases*.json")
+wanted <- setdiff(wanted, files)
+cases <- unlist(lapply(files, fromJSON, simplifyVector = FALSE), recursive = FALSE)
 dir.create("expected", showWarnings = FALSE)
 for (case in cases) {
   if (length(wanted) && !(case$name %in% wanted)) next
