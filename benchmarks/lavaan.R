@@ -12,17 +12,19 @@ answer <- function(...) {
   cat(..., "\n")
   flush(stdout())
 }
+everything <- function(fit) {
+  parameterEstimates(fit)
+  fitMeasures(fit)
+}
 jobs <- list(
   sem = function() sem(model, data),
-  all = function() {
-    fit <- sem(model, data)
-    parameterEstimates(fit)
-    fitMeasures(fit)
-  },
+  all = function() everything(sem(model, data)),
   # Refitting: no baseline and saturated model, no checks, and everything that does not depend on the data handed over in slots.
   data = function() lavaan(slotOptions = slim@Options, slotParTable = slim@ParTable, slotModel = slim@Model, data = data),
   bootstrap = function() bootstrapLavaan(whole, R = 10, FUN = function(fit) c(coef(fit), standardizedSolution(fit, se = FALSE)$est.std)),
   bootstrap_coef = function() bootstrapLavaan(whole, R = 10),
+  fiml_ML = function() everything(sem(model, data, missing = "ml")),
+  fiml_MLR = function() everything(sem(model, data, missing = "ml", estimator = "MLR")),
   moments = function() lavaan(slotOptions = slim@Options, slotParTable = slim@ParTable, slotModel = slim@Model, sample.cov = cov, sample.nobs = nrow(data))
 )
 answer(as.character(packageVersion("lavaan")), R.version.string, basename(extSoftVersion()[["BLAS"]]))

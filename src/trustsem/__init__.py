@@ -20,11 +20,19 @@ if TYPE_CHECKING:
     from trustsem.data import cor2cov, cov_from_lower, datasets, load_dataset, load_summary, read_table
     from trustsem.data.imputation import impute
     from trustsem.data.sample import Sample
+    from trustsem.fitting.bootstrap import BootstrapResult, bootstrap
+    from trustsem.fitting.comparison import Comparison, anova
     from trustsem.fitting.discriminant import discriminant_validity, htmt, merge_factors
     from trustsem.fitting.fit import Fit
     from trustsem.fitting.fitter import Fitter
     from trustsem.fitting.imputed import ImputedFit, sem_mi
+    from trustsem.fitting.invariance import Invariance, invariance
+    from trustsem.fitting.monte_carlo import MonteCarloResult, monte_carlo
+    from trustsem.fitting.nesting import Nesting, nested
+    from trustsem.fitting.score import ScoreTest, score_test
     from trustsem.fitting.sem import cfa, compile, growth, lavaan, sem
+    from trustsem.fitting.vuong import Vuong, vuong
+    from trustsem.fitting.wald import WaldTest, wald_test
     from trustsem.model.population import Population
     from trustsem.reporting.diagram import diagram
     from trustsem.reporting.html import report
@@ -44,11 +52,19 @@ else:
         ("trustsem.data", "cor2cov cov_from_lower datasets load_dataset load_summary read_table"),
         ("trustsem.data.imputation", "impute"),
         ("trustsem.data.sample", "Sample"),
+        ("trustsem.fitting.bootstrap", "BootstrapResult bootstrap"),
         ("trustsem.fitting.discriminant", "discriminant_validity htmt merge_factors"),
         ("trustsem.fitting.fit", "Fit"),
         ("trustsem.fitting.fitter", "Fitter"),
         ("trustsem.fitting.imputed", "ImputedFit sem_mi"),
+        ("trustsem.fitting.monte_carlo", "MonteCarloResult monte_carlo"),
         ("trustsem.fitting.sem", "cfa compile growth lavaan sem"),
+        ("trustsem.fitting.comparison", "Comparison anova"),
+        ("trustsem.fitting.invariance", "Invariance invariance"),
+        ("trustsem.fitting.nesting", "Nesting nested"),
+        ("trustsem.fitting.score", "ScoreTest score_test"),
+        ("trustsem.fitting.vuong", "Vuong vuong"),
+        ("trustsem.fitting.wald", "WaldTest wald_test"),
         ("trustsem.model.population", "Population"),
         ("trustsem.reporting.diagram", "diagram"),
         ("trustsem.reporting.html", "report"),
@@ -87,6 +103,8 @@ else:
 
 __all__ = [
     "Appraisal",
+    "BootstrapResult",
+    "Comparison",
     "ConvergenceError",
     "DataError",
     "Fit",
@@ -94,19 +112,27 @@ __all__ = [
     "Gaussian",
     "IdentificationError",
     "ImputedFit",
+    "Invariance",
     "ModelError",
     "ModelSyntaxError",
+    "MonteCarloResult",
+    "Nesting",
     "NotAvailableError",
     "OptionError",
     "ParameterTable",
     "Population",
     "Sample",
+    "ScoreTest",
     "Theory",
     "TheoryError",
     "TrustsemError",
     "TrustsemWarning",
+    "Vuong",
+    "WaldTest",
     "__version__",
+    "anova",
     "appraise",
+    "bootstrap",
     "cfa",
     "compile",
     "cor2cov",
@@ -117,13 +143,17 @@ __all__ = [
     "growth",
     "htmt",
     "impute",
+    "invariance",
     "lavaan",
     "load_dataset",
     "load_summary",
     "load_theory",
     "merge_factors",
+    "monte_carlo",
+    "nested",
     "read_table",
     "report",
+    "score_test",
     "sem",
     "sem_mi",
     "simulate",
@@ -132,5 +162,7 @@ __all__ = [
     "to_lavaan",
     "to_mplus",
     "to_openmx",
+    "vuong",
+    "wald_test",
     "write_tables",
 ]

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from trustsem.data.sample import BlockSample
-from trustsem.errors import DataError, OptionError
+from trustsem.errors import DataError, NotAvailableError, OptionError
 from trustsem.fitting.fit import Fit
 from trustsem.kernels.structure import Integers
 from trustsem.options import FitOptions
 
-__all__ = ["name_fits", "require_comparable"]
+__all__ = ["name_fits", "refuse_levels", "require_comparable"]
 
 _SHARED = ("estimator", "likelihood", "missing", "test")
 
@@ -56,6 +56,18 @@ def require_comparable(fits: Mapping[str, Fit]) -> None:
         _same_options(first, one.options, name, other.options)
         _same_variables(first, one, name, other)
         _same_data(first, one, name, other)
+
+
+def refuse_levels(fits: Mapping[str, Fit], call: str) -> None:
+    """Refuse two-level models.
+
+    Raises
+    ------
+    NotAvailableError
+    """
+    for name, fit in fits.items():
+        if fit.model.table.n_levels > 1:
+            raise NotAvailableError(f"{call}() is not available for two-level models, and {name} is one. Compare them by ts.anova(), AIC or BIC.")
 
 
 def _same_options(first: str, one: FitOptions, name: str, other: FitOptions) -> None:

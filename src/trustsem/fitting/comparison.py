@@ -41,6 +41,8 @@ _SCALED_NOTE = (
 )
 _PLAIN_NOTE = "These models have a scaled test; the plain difference assumes normality and is not valid where that is needed."
 
+_LEVELS_NOTE = "That each model is nested in the one above was not checked, because these are two-level models."
+
 
 def describe_method(method: Method) -> str:
     """Return the name of a difference test, as printed."""
@@ -99,7 +101,7 @@ def _cell(column: str, value: float) -> str:
     return number(float(value), 1 if column in ("aic", "bic") else 3)
 
 
-def anova(*fits: Fit, method: str = "default", scaled_shifted: bool = True, strict: bool = False, **named: Fit) -> Comparison:
+def anova(*fits: Fit, method: str = "default", scaled_shifted: bool = True, require_nested: bool = False, **named: Fit) -> Comparison:
     """Compare nested models by chi-square difference tests.
 
     Parameters
@@ -113,7 +115,7 @@ def anova(*fits: Fit, method: str = "default", scaled_shifted: bool = True, stri
     scaled_shifted : bool
         For ``"satorra_2000"``: scale and shift. Otherwise the mean is adjusted (MLM, MLR), or mean and variance with estimated degrees of freedom
         (MLMV, MLMVS).
-    strict : bool
+    require_nested : bool
         Raise if a model is not nested in the one before, instead of warning.
 
     Returns
@@ -129,7 +131,7 @@ def anova(*fits: Fit, method: str = "default", scaled_shifted: bool = True, stri
     ConvergenceError
         If a fit did not converge.
     ModelError
-        With `strict`, if a model is not nested in the one before.
+        With `require_nested`, if a model is not nested in the one before.
 
     Warns
     -----
@@ -152,13 +154,13 @@ def anova(*fits: Fit, method: str = "default", scaled_shifted: bool = True, stri
                 f"{general} and {restricted} have the same degrees of freedom ({wide.df}), so there is no difference to test. Compare them by "
                 "ts.vuong(), AIC or BIC."
             )
-        relation = check_nesting(restricted, narrow, general, wide)
-        if not relation.nested:
-            if strict:
+        relation = None if wide.model.table.n_levels > 1 else check_nesting(restricted, narrow, general, wide)
+        if relation is not None and not relation.nested:
+            if require_nested:
                 raise ModelError(f"{relation} A difference test needs nested models. Compare them by ts.vuong(), AIC or BIC.")
             warnings.append(TrustsemWarning("TS-CMP-01", str(relation)))
         tests.append(difference_test(narrow, wide, chosen))
-        if math.isnan(tests[-1].statistic) and relation.nested:
+        if math.isnan(tests[-1].statistic) and (relation is None or relation.nested):
             warnings.append(TrustsemWarning("TS-CMP-02", f"{restricted} against {general}: scaling factor {tests[-1].scaling:.3g}."))
     issue(tuple(warnings), stacklevel=2)
     notes = _notes(chosen, ordered[0][1])
@@ -166,9 +168,14 @@ def anova(*fits: Fit, method: str = "default", scaled_shifted: bool = True, stri
 
 
 def _notes(method: Method, fit: Fit) -> tuple[str, ...]:
+    notes = []
     if method.name != "standard":
-        return (_SCALED_NOTE,)
-    return (_PLAIN_NOTE,) if fit.options.scaled_test is not None else ()
+        notes.append(_SCALED_NOTE)
+    elif fit.options.scaled_test is not None:
+        notes.append(_PLAIN_NOTE)
+    if fit.model.table.n_levels > 1:
+        notes.append(_LEVELS_NOTE)
+    return tuple(notes)
 
 
 def _frame(ordered: list[tuple[str, Fit]], tests: list[DifferenceTest], method: Method) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from trustsem.inference.difference import (
     restriction_traces,
     restrictions_between,
     satorra_bentler,
+    scaled_difference,
     scaled_shifted,
 )
 from trustsem.inference.information import covariance_of_estimates
@@ -89,11 +90,25 @@ def difference_test(restricted: Fit, general: Fit, method: Method) -> Difference
     if method.name == "satorra_2000":
         return implied_difference(plain, restricted, general, str(method.adjustment))
     wide: Fit | None = general
-    if method.name == "satorra_bentler_2010" and general.df > 0:
+    if method.name == "satorra_bentler_2010":
         wide = at_restricted(general, restricted)
     if wide is None:
         return DifferenceTest(math.nan, plain.df, math.nan)
+    if method.name == "satorra_bentler_2010" and str(restricted.options.scaled_test).startswith("yuan"):
+        return scaled_difference(plain, _score_trace(wide) - _score_trace(restricted))
     return satorra_bentler(restricted.chisq, restricted.scaled.scaling, general.chisq, wide.scaled.scaling)
+
+
+def _score_trace(fit: Fit) -> float:
+    """Return the trace of the scores' spread times the inverse expected information, at the fit's parameters.
+
+    The expected information stands in for the Hessian of the models' own test, which away from a minimum depends on how the model is scaled and need
+    not be definite: the scaling would neither be always positive nor the same for a marker variable and for a unit variance.
+    """
+    blocks = fit.stacked
+    parts = [block.share * (block.delta.T @ block.information(structured=True, observed=False) @ block.delta) for block in blocks]
+    inverse, _ = covariance_of_estimates(np.asarray(sum(parts)), fit.free_basis)
+    return math.nan if inverse is None else float(np.sum(inverse * fit.score_meat)) / fit.problem.scale
 
 
 def implied_difference(plain: DifferenceTest, restricted: Fit, general: Fit, adjustment: str) -> DifferenceTest:
@@ -114,17 +129,18 @@ def implied_difference(plain: DifferenceTest, restricted: Fit, general: Fit, adj
 
 def _bread_and_meat(fit: Fit) -> tuple[Reals | None, Reals]:
     """Return the inverse information (K, K) of one observation, and its counterpart without normality."""
-    if str(fit.options.scaled_test).startswith("yuan"):
-        return fit.inverse_information * fit.problem.scale, fit.score_meat / fit.problem.scale
     blocks = fit.stacked
-    weights = robust.moment_weights(fit, blocks, observed=fit.options.information == "observed")
+    yuan = str(fit.options.scaled_test).startswith("yuan")
+    if yuan and any(block.missing is not None or block.clusters is not None for block in blocks):
+        return fit.inverse_information * fit.problem.scale, fit.score_meat / fit.problem.scale
+    weights = robust.moment_weights(fit, blocks, observed=fit.options.information == "observed" and not yuan)
     size = fit.model.n_theta
     information, meat = np.zeros((size, size)), np.zeros((size, size))
     for block, W, gamma in zip(blocks, weights, fit.gammas, strict=True):
         weighted = W @ block.delta
         information += block.share * (block.delta.T @ weighted)
         meat += block.share * (weighted.T @ gamma @ weighted)
-    return covariance_of_estimates(information, fit.free_basis)[0], meat
+    return fit.inverse_information * fit.problem.scale if yuan else covariance_of_estimates(information, fit.free_basis)[0], meat
 
 
 def _moment_orders(restricted: Fit, general: Fit) -> list[Integers]:

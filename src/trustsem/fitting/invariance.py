@@ -63,6 +63,10 @@ class Invariance:
     releases: pd.DataFrame | None = None
     stopped: str = ""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Read-only mappings cannot be pickled; the tables follow from the fits.
+        return _result, (self.request, dict(self.fits), self.releases, self.stopped)
+
     @property
     def levels(self) -> tuple[str, ...]:
         """The levels, in order."""
@@ -250,9 +254,9 @@ def invariance(
         raise OptionError("A ParameterTable has its equalities over groups already. Give the model as text or as a Theory.")
     steps = read_levels(levels)
     partial = (group_partial,) if isinstance(group_partial, str) else tuple(group_partial)
-    request = Request(model, steps, partial, MappingProxyType(dict(options) | ({} if group is None else {"group": group})))
-    first = sem(model, data, group_equal=equal_kinds(steps, steps[0]), group_partial=partial, **request.options)
-    if len(first.model.blocks) < 2:
+    request = Request(model, steps, partial, tuple((options | ({} if group is None else {"group": group})).items()))
+    first = sem(model, data, group_equal=equal_kinds(steps, steps[0]), group_partial=partial, **dict(request.options))
+    if first.model.table.n_groups < 2:
         raise DataError("Invariance is about several groups, but there is one. Give group=, the column that says which group a row belongs to.")
     if {"scalar", "strict"} & set(steps) and not first.model.has_means:
         raise DataError("levels= with 'scalar' needs means, which these data do not have. Give sample_mean=, or stop at 'metric'.")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trustsem.data.sample import Sample
 from trustsem.errors import OptionError, closest
+from trustsem.fitting import sem as entry
 from trustsem.fitting.comparison import describe_method
 from trustsem.fitting.differences import choose_method, difference_test
 from trustsem.fitting.equalities import anchored, release_table
 from trustsem.fitting.fit import Fit
-from trustsem.fitting.sem import ModelLike, compile
+from trustsem.fitting.sem import ModelLike
 from trustsem.inference.difference import DifferenceTest
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Request(NamedTuple):
     model: ModelLike
     levels: tuple[str, ...]
     group_partial: tuple[str, ...]
-    options: Mapping[str, Any]
+    options: tuple[tuple[str, Any], ...]
 
 
 class Released(NamedTuple):
@@ -105,7 +106,7 @@ def fit_levels(request: Request, sample: Sample, first: Fit | None = None) -> di
 def fit_level(request: Request, level: str, sample: Sample) -> Fit:
     """Fit one level."""
     kinds = equal_kinds(request.levels, level)
-    fitter = compile(request.model, sample, group_equal=kinds, group_partial=request.group_partial, **request.options)
+    fitter = entry.compile(request.model, sample, group_equal=kinds, group_partial=request.group_partial, **dict(request.options))
     return fitter.fit_sample(sample)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from trustsem.data.sample import BlockSample, Sample
-from trustsem.fitting.comparable import name_fits, require_comparable
+from trustsem.fitting.comparable import name_fits, refuse_levels, require_comparable
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.fitter import make_fitter
 from trustsem.fitting.tables import row_values
@@ -78,6 +78,8 @@ def nested(*fits: Fit, **named: Fit) -> Nesting:
         If their variables, groups or data differ.
     ConvergenceError
         If one did not converge.
+    NotAvailableError
+        For two-level models.
 
     Notes
     -----
@@ -87,6 +89,7 @@ def nested(*fits: Fit, **named: Fit) -> Nesting:
     """
     found = name_fits(fits, named, "nested", count=2)
     require_comparable(found)
+    refuse_levels(found, "nested")
     (general, one), (restricted, other) = sorted(found.items(), key=lambda item: item[1].df)
     if one.df == other.df:
         (restricted, other), (general, one) = found.items()

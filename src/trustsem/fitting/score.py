@@ -10,6 +10,7 @@ import numpy as np
 
 from trustsem.display import escape, html_table, number, text_table
 from trustsem.errors import NotAvailableError, OptionError, closest
+from trustsem.fitting.comparable import refuse_levels
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.restrictions import Restriction, added_cells, restrictions_of, score_at
 from trustsem.fitting.tables import row_values
@@ -96,7 +97,7 @@ def score_test(fit: Fit, release: Sequence[str] | str | None = None, add: str | 
     OptionError
         If `release` or `add` names what there is not, if both are given, or if there is no equality to be released.
     NotAvailableError
-        For a `robust` test of a least squares fit.
+        For a `robust` test of a least squares fit, and for two-level models.
     IdentificationError
         If the model is not identified.
     ConvergenceError
@@ -106,7 +107,7 @@ def score_test(fit: Fit, release: Sequence[str] | str | None = None, add: str | 
     -----
     Formulas and sources: :mod:`trustsem.inference.score_test`. The information is the expected one, as for modification indices.
     """
-    fit.require_converged()
+    refuse_levels({"it": fit.require_converged()}, "score_test")
     if robust and fit.problem.moments.discrepancy != 0:
         raise NotAvailableError(f"robust=True is not available for estimator={fit.options.estimator!r}. Use estimator='MLR', or robust=False.")
     if release is not None and add is not None:

@@ -59,10 +59,11 @@ def model_test(fit: Fit) -> list[str]:
     if len(fit.sample.blocks) > 1:
         lines.append("  Test statistic for each group:")
         lines += [pair(block.label, number(float(part)), indent=4) for block, part in zip(fit.sample.blocks, fit.block_chisq, strict=True)]
-    for test in fit.tests().itertuples():
-        if str(test.test).startswith("browne"):
-            lines += [pair(f"Browne's residual test ({str(test.test).removeprefix('browne_residual_')})", number(test.chisq))]
-            lines += [pair("P-value (Chi-square)", probability(test.pvalue), indent=4)]
+    tests = fit.tests()
+    for name, chisq, pvalue in zip(tests["test"], tests["chisq"], tests["pvalue"], strict=True):
+        if str(name).startswith("browne"):
+            lines += [pair(f"Browne's residual test ({str(name).removeprefix('browne_residual_')})", number(float(chisq)))]
+            lines += [pair("P-value (Chi-square)", probability(float(pvalue)), indent=4)]
     return lines
 
 

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from trustsem.display import escape, html_table, number, text_table, wrap
 from trustsem.errors import DataError, IdentificationError, OptionError
 from trustsem.estimators import find
-from trustsem.fitting.comparable import name_fits, require_comparable
+from trustsem.fitting.comparable import name_fits, refuse_levels, require_comparable
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.robust import casewise_scores
 from trustsem.inference.casewise import casewise_log_likelihoods
@@ -144,6 +144,8 @@ def vuong(*fits: Fit, level: float = 0.95, **named: Fit) -> Vuong:
         If the information of a model is singular.
     ConvergenceError
         If a fit did not converge.
+    NotAvailableError
+        For two-level models.
 
     Notes
     -----
@@ -156,6 +158,7 @@ def vuong(*fits: Fit, level: float = 0.95, **named: Fit) -> Vuong:
         raise OptionError(f"level={level!r} is not a confidence level. Give a number between 0 and 1, such as 0.95.")
     found = name_fits(fits, named, "vuong", count=2)
     require_comparable(found)
+    refuse_levels(found, "vuong")
     (first, one), (second, other) = found.items()
     if not find(one.options.estimator).has_likelihood or one.options.missing in ("two_stage", "robust_two_stage"):
         raise OptionError(
