@@ -23,6 +23,8 @@ jobs <- list(
   data = function() lavaan(slotOptions = slim@Options, slotParTable = slim@ParTable, slotModel = slim@Model, data = data),
   bootstrap = function() bootstrapLavaan(whole, R = 10, FUN = function(fit) c(coef(fit), standardizedSolution(fit, se = FALSE)$est.std)),
   bootstrap_coef = function() bootstrapLavaan(whole, R = 10),
+  two_level_complete = function() everything(sem(model, data, cluster = "team")),
+  two_level_missing = function() everything(sem(model, data, cluster = "team", missing = "ml")),
   fiml_ML = function() everything(sem(model, data, missing = "ml")),
   fiml_MLR = function() everything(sem(model, data, missing = "ml", estimator = "MLR")),
   moments = function() lavaan(slotOptions = slim@Options, slotParTable = slim@ParTable, slotModel = slim@Model, sample.cov = cov, sample.nobs = nrow(data))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from trustsem.fitting.nesting import Nesting, nested
     from trustsem.fitting.score import ScoreTest, score_test
     from trustsem.fitting.sem import cfa, compile, growth, lavaan, sem
+    from trustsem.fitting.two_level import icc
     from trustsem.fitting.vuong import Vuong, vuong
     from trustsem.fitting.wald import WaldTest, wald_test
     from trustsem.model.population import Population
@@ -63,6 +64,7 @@ else:
         ("trustsem.fitting.invariance", "Invariance invariance"),
         ("trustsem.fitting.nesting", "Nesting nested"),
         ("trustsem.fitting.score", "ScoreTest score_test"),
+        ("trustsem.fitting.two_level", "icc"),
         ("trustsem.fitting.vuong", "Vuong vuong"),
         ("trustsem.fitting.wald", "WaldTest wald_test"),
         ("trustsem.model.population", "Population"),
@@ -142,6 +144,7 @@ __all__ = [
     "discriminant_validity",
     "growth",
     "htmt",
+    "icc",
     "impute",
     "invariance",
     "lavaan",

@@ -176,9 +176,11 @@ def simulate(
 def fit(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Text file with a model in lavaan syntax.")],
     data: DataArgument,
-    estimator: Annotated[str, typer.Option(help="ML, GLS or ULS.")] = "ML",
+    estimator: Annotated[str, typer.Option(help="ML, MLR, MLM, GLS, ULS, WLS, DWLS, ...")] = "ML",
     group: Annotated[str | None, typer.Option(metavar="COLUMN", help="Grouping variable.")] = None,
-    missing: Annotated[str, typer.Option(help="What is done with missing values.")] = "listwise",
+    missing: Annotated[str, typer.Option(help="listwise, fiml, fiml_x, two_stage or robust_two_stage.")] = "listwise",
+    cluster: Annotated[str | None, typer.Option(metavar="COLUMN", help="Team (cluster) of each row.")] = None,
+    weights: Annotated[str | None, typer.Option("--weights", metavar="COLUMN", help="Sampling weights.")] = None,
     std_lv: Annotated[bool, typer.Option("--std-lv", help="Fix variances of latent variables to 1 instead of first loadings.")] = False,
     meanstructure: Annotated[bool, typer.Option("--meanstructure", help="Model the means.")] = False,
     standardized: Annotated[bool, typer.Option("--standardized", help="Print standardized estimates as well.")] = False,
@@ -189,7 +191,8 @@ def fit(
     text, table = _read(model), ts.read_table(data)
     moments = {"data": table} if cov is None else {"sample_cov": _square(table, data), "sample_nobs": cov}
     means = True if meanstructure else None
-    fitted = ts.sem(text, estimator=estimator, group=group, missing=missing, std_lv=std_lv, meanstructure=means, **moments)
+    sampling = {name: value for name, value in (("cluster", cluster), ("sampling_weights", weights)) if value is not None}
+    fitted = ts.sem(text, estimator=estimator, group=group, missing=missing, std_lv=std_lv, meanstructure=means, **sampling, **moments)
     print(str(fitted.summary(fit_measures=True, standardized=standardized)).rstrip())
     if json is not None:
         print(f"\nWrote {_write(json, fitted.to_json())}.")

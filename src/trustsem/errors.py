@@ -110,6 +110,10 @@ WARNING_REMEDIES: Mapping[str, str] = MappingProxyType(
         "TS-DATA-04": "The sample is smaller than the number of free parameters. Standard errors and tests are not trustworthy; simplify the model.",
         "TS-DATA-05": "Too much is missing for the saturated model to be well determined: its likelihood, and the tests that use it, are "
         "approximate. Leave out the variables with most missing values.",
+        "TS-CLUSTER-01": "Clusters are few: what is computed from their differences (robust standard errors and tests, all of level 2) is "
+        "unstable, and standard errors are too small. Read p-values with caution; 30 clusters are a usual minimum, and there should be more than parameters.",
+        "TS-BOOT-01": "Some bootstrap draws could not be fitted and were left out of the standard errors. More than a few per cent speak of a model "
+        "that the data hardly determine: look at `ts.bootstrap(fit, ...).failures`.",
         "TS-ID-01": "The information matrix is singular: the parameters named are not identified. Fix one of them or add information.",
         "TS-FIT-01": "The search did not converge. Look at the starting values, at the scale of the variables and at the model itself.",
         "TS-FIT-02": "The solution is inadmissible (a negative variance, or a covariance matrix that is not positive definite). The numbers "

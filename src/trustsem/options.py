@@ -15,7 +15,6 @@ _LATER: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {
         # Options whose only value today is the default: anything else is refused by name instead of being ignored.
         "ordered": (None, False, ()),
-        "bootstrap": (None,),
         "parameterization": (None, "delta"),
         "conditional_x": (None, False),
         "effect_coding": (None, False, ()),
@@ -44,6 +43,7 @@ SE_KINDS = (
     "robust_huber_white",
     "first_order",
     "robust_cluster",
+    "bootstrap",
     "two_stage",
     "robust_two_stage",
 )

@@ -13,10 +13,10 @@ import pytest
 
 import trustsem as ts
 from helpers import SOURCE
-from messages import cases, imputed, robust
+from messages import cases, imputed, robust, two_level
 from messages.cases import BAD_DATA, ONE, cfa
 
-MISTAKES = cases.MISTAKES | robust.MISTAKES | imputed.MISTAKES
+MISTAKES = cases.MISTAKES | robust.MISTAKES | imputed.MISTAKES | two_level.MISTAKES
 CORE = ("kernels", "model", "estimators", "inference", "fitting", "simulators", "options.py")
 
 

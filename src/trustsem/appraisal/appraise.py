@@ -137,8 +137,9 @@ class Appraisal:
 
     @cached_property
     def exact_fit(self) -> dict[str, Chisq]:
-        """The test of exact fit: ``"plain"``, and ``"swain"``, corrected for the size of the sample, by which fit is judged."""
-        plain_test = self.fit.chisq
+        """The test of exact fit: ``"plain"`` (scaled if the fit says so), and ``"swain"``, corrected for sample size, by which fit is judged."""
+        scaled = self.fit.options.scaled_test is not None
+        plain_test = Chisq(self.fit.scaled.statistic, self.fit.scaled.df) if scaled else self.fit.chisq
         variables = len(self.fit.model.blocks[0].observed)
         return {"plain": plain_test, "swain": swain(plain_test, variables, self.fit.nobs)}
 
@@ -159,7 +160,7 @@ class Appraisal:
             plain_test, corrected = self.exact_fit["plain"], self.exact_fit["swain"]
             judged = "is rejected" if corrected.pvalue < self.alpha else "is not rejected"
             lines.append(
-                f"Exact fit {judged}: chi-square({plain_test.df}) = {corrected.statistic:.2f}, p = {corrected.pvalue:.3f} with Swain's correction "
+                f"Exact fit {judged}: chi-square({plain_test.df:g}) = {corrected.statistic:.2f}, p = {corrected.pvalue:.3f} with Swain's correction "
                 f"(uncorrected {plain_test.statistic:.2f}, p = {plain_test.pvalue:.3f})."
             )
         lines += [

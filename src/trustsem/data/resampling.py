@@ -134,11 +134,18 @@ def _moments_drawn(block: BlockSample, counts: Integers) -> BlockSample:
 def _rows_drawn(block: BlockSample, counts: Integers, names: tuple[str, ...], scale: float) -> BlockSample:
     assert block.rows is not None
     order = np.repeat(np.arange(counts.size), counts)
-    part = BlockRows(block.rows[order], None if block.weights is None else block.weights[order] * scale)
+    weights = None if block.weights is None else block.weights[order] * scale
+    part = BlockRows(block.rows[order], weights, None if block.clusters is None else _clusters_drawn(block.clusters, counts, order))
     try:
         return make_block(part, names, block.label, "", "")
     except DataError as error:
         raise _no_covariance(block) from error
+
+
+def _clusters_drawn(clusters: Integers, counts: Integers, order: Integers) -> Integers:
+    """Return the clusters of the rows drawn, numbered from 0: each copy of a cluster is one of its own."""
+    copy = np.arange(order.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.asarray(np.unique(clusters[order] * (int(counts.max()) + 1) + copy, return_inverse=True)[1], dtype=np.int64)
 
 
 def _no_covariance(block: BlockSample) -> DataError:

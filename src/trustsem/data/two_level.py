@@ -3,17 +3,112 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trustsem.data.two_level_saturated import saturated_levels
+from trustsem.data.two_level_shapes import TwoLevelMoments
+from trustsem.errors import DataError
 from trustsem.kernels.clusters import Clusters
 from trustsem.kernels.two_level import ClusterMoments
 
-__all__ = ["cluster_moments", "joint_order", "sort_clusters"]
+__all__ = ["TwoLevelData", "cluster_moments", "joint_order", "sort_clusters", "two_level_data"]
 
 Reals = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+_ROUNDING = 1e-12  # of a variable's spread: deviations below it are none
+
+
+@dataclass(frozen=True, eq=False)
+class TwoLevelData:
+    """The rows of one group, and what the two-level likelihood needs of them.
+
+    Attributes
+    ----------
+    values : (n, v) float
+        NaN where missing.
+    codes : (n,) int
+        Cluster of each row: 0 to J - 1, none empty.
+    within, between : tuple of int
+        Columns of the variables of level 1 and of level 2, in the order of the model's blocks.
+    """
+
+    values: Reals
+    codes: Integers
+    within: tuple[int, ...]
+    between: tuple[int, ...]
+
+    @cached_property
+    def rows(self) -> Clusters:
+        """The rows sorted by cluster and pattern of missing values."""
+        return sort_clusters(self.values, self.codes, self.within, self.between)
+
+    @cached_property
+    def moments(self) -> ClusterMoments | None:
+        """The moments that are sufficient if no value is missing; None otherwise."""
+        if np.isnan(self.values).any():
+            return None
+        return cluster_moments(self.values, self.codes, self.within, self.between)
+
+    @cached_property
+    def saturated(self) -> TwoLevelMoments:
+        """The saturated model."""
+        return saturated_levels(self.rows if self.moments is None else self.moments)
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters."""
+        return int(self.codes.max()) + 1
+
+
+def two_level_data(values: Reals, codes: Integers, levels: tuple[Sequence[str], Sequence[str]], names: Sequence[str], where: str) -> TwoLevelData:
+    """Check the rows of one group.
+
+    Parameters
+    ----------
+    values : (n, p) float
+    codes : (n,) int
+        Cluster of each row.
+    levels : pair of sequence of str
+        Variables of level 1 and of level 2.
+    names : sequence of str
+        The variables that the columns of `values` hold.
+    where : str
+        Put into messages, such as ``" in group 'a'"``.
+
+    Raises
+    ------
+    DataError
+        If every cluster has one row; if a variable of level 1 does not vary within clusters, or one of level 2 only does.
+    """
+    within, between = (tuple(names.index(name) for name in level) for level in levels)
+    if int(codes.max()) + 1 == len(codes):
+        raise DataError(
+            f"Every cluster has one row only{where}, so that what people share cannot be told from what is their own. "
+            "Fit a model of one level, or check cluster=."
+        )
+    seen = ~np.isnan(values)
+    count = np.stack([np.bincount(codes, seen[:, k]) for k in range(len(names))], axis=1)
+    centre = np.nanmean(values, axis=0)
+    filled = np.where(seen, values - centre, 0.0)
+    means = np.stack([np.bincount(codes, filled[:, k]) for k in range(len(names))], axis=1) / np.maximum(count, 1.0)
+    deviations = np.where(seen, filled - means[codes], 0.0)
+    moving = np.abs(deviations).max(axis=0) > _ROUNDING * np.abs(filled).max(axis=0)
+    for k in between:
+        if k not in within and moving[k]:
+            cluster = int(codes[np.argmax(np.abs(deviations[:, k]))])
+            raise DataError(
+                f"The variable {names[k]!r} is of level 2 only, but differs between rows of one cluster{where} (the one of row "
+                f"{int(np.flatnonzero(codes == cluster)[0])}, counted from 0). Mention it at level 1 too, or correct the data."
+            )
+    for k in within:
+        if not moving[k]:
+            raise DataError(f"The variable {names[k]!r} is of level 1, but does not vary within clusters{where}. Mention it at level 2 only.")
+    return TwoLevelData(values, codes, within, between)
 
 
 def joint_order(within: Sequence[int], between: Sequence[int]) -> tuple[Integers, Integers]:

@@ -16,6 +16,7 @@ from trustsem.kernels.structure import Reals
 from trustsem.model.casewise import CasewiseLikelihood
 from trustsem.model.problem import Problem, block_moments, fill_borrowed, lay_out, sample_order
 from trustsem.model.ram import Model
+from trustsem.model.two_level import two_level_problem
 
 __all__ = ["ESTIMATOR", "MaximumLikelihood"]
 
@@ -38,7 +39,9 @@ class MaximumLikelihood:
     needs_rows: bool = False
 
     def prepare(self, model: Model, sample: Sample, likelihood: str) -> Problem:
-        """Match `model` to the moments of `sample`."""
+        """Match `model` to the moments of `sample`, or to its rows where values are missing or there are two levels."""
+        if model.two_level:
+            return two_level_problem(model, sample)
         normal = likelihood == "normal"
         blocks = tuple(
             block_moments(block.n, block.mean if model.has_means else None, block.cov, order, divide_by_n=normal)

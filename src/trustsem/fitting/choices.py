@@ -12,7 +12,9 @@ from trustsem.options import SE_KINDS, TESTS, FitOptions, missing_treatment
 
 __all__ = ["fit_options"]
 
-_SE_ALIASES = MappingProxyType({"mlr": "robust_huber_white", "huber_white": "robust_huber_white", "mlf": "first_order", "cluster": "robust_cluster"})
+_SE_ALIASES = MappingProxyType(
+    {"mlr": "robust_huber_white", "huber_white": "robust_huber_white", "mlf": "first_order", "boot": "bootstrap", "cluster": "robust_cluster"}
+)
 _TEST_ALIASES = MappingProxyType(
     {
         "chisq": "standard",

@@ -210,8 +210,10 @@ def _keys(fit: Fit, pairs: Sequence[_Pair]) -> dict[str, Any]:
         "factor1": [layouts[pair.block].variables[pair.first] for pair in pairs],
         "factor2": [layouts[pair.block].variables[pair.second] for pair in pairs],
     }
-    if len(layouts) > 1:
+    if fit.model.table.n_groups > 1:
         keys["group"] = [layouts[pair.block].group for pair in pairs]
+    if fit.model.two_level:
+        keys["level"] = [layouts[pair.block].level for pair in pairs]
     return keys
 
 

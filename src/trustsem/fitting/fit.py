@@ -19,6 +19,7 @@ from trustsem.fitting.scores import predict
 from trustsem.fitting.search import Estimate
 from trustsem.fitting.summary import summarise, to_html, to_json
 from trustsem.fitting.testing import all_tests
+from trustsem.fitting.two_level import likelihood_of, refuse_two_levels
 from trustsem.inference.admissibility import inadmissible
 from trustsem.inference.baseline import baseline_test
 from trustsem.inference.corrected import SaturatedPieces
@@ -27,6 +28,7 @@ from trustsem.inference.information import covariance_of_estimates, expected_inf
 from trustsem.inference.sandwich import score_meat
 from trustsem.inference.scaled import ScaledTest
 from trustsem.inference.stacked import StackedBlock, stacked_blocks
+from trustsem.inference.two_level import saturated_traces
 from trustsem.kernels.structure import Reals
 from trustsem.model.problem import ImpliedBlock, Problem, block_values, implied
 from trustsem.model.ram import Model
@@ -56,6 +58,8 @@ class Fit:
         The conventions behind every number.
     notices : tuple of TrustsemWarning
         Warnings from before the search (data, model).
+    resampled : (K, K) float or None
+        Covariance matrix of the estimates over bootstrap draws, for ``se="bootstrap"``.
     """
 
     model: Model
@@ -64,6 +68,7 @@ class Fit:
     estimate: Estimate
     options: FitOptions
     notices: tuple[TrustsemWarning, ...] = ()
+    resampled: Reals | None = None
 
     # What happened
 
@@ -154,6 +159,7 @@ class Fit:
     @cached_property
     def stacked(self) -> tuple[StackedBlock, ...]:
         """The moments of every block with their Jacobian, from which sandwiches and scaled tests are built."""
+        refuse_two_levels(self.model, "What needs the moments of one level")
         return stacked_blocks(self.problem, self.sample, self.implied_blocks)
 
     @cached_property
@@ -171,7 +177,13 @@ class Fit:
     @cached_property
     def score_meat(self) -> Reals:
         """Sum (K, K) of the outer products of the casewise scores, of their sums within clusters where there are clusters."""
-        return score_meat(robust.casewise_scores(self), [block.clusters for block in self.stacked])
+        scores = robust.casewise_scores(self)
+        return score_meat(scores, [None] * len(scores) if self.model.two_level else [block.clusters for block in self.stacked])
+
+    @cached_property
+    def level_traces(self) -> tuple[float, float]:
+        """Of a model of two levels: the traces of the saturated and of the baseline model that the scaled test is made of."""
+        return saturated_traces(self.problem, likelihood_of(self))
 
     @property
     def inverse_information(self) -> Reals:
@@ -205,7 +217,9 @@ class Fit:
     @cached_property
     def theta_vcov(self) -> Reals:
         """Covariance matrix (K, K) of the distinct parameters; NaN where there is none (not identified, not converged, ``se="none"``)."""
-        if self.options.se == "none" or not self.converged or self._inverse_information[0] is None:
+        if self.options.se == "bootstrap" and self.resampled is not None:
+            return self.resampled
+        if self.options.se in ("none", "bootstrap") or not self.converged or self._inverse_information[0] is None:
             return np.full((self.model.n_theta, self.model.n_theta), np.nan)
         return robust.robust_covariance(self, self._inverse_information[0])
 
@@ -217,10 +231,11 @@ class Fit:
 
     @cached_property
     def block_chisq(self) -> Reals:
-        """Contribution of every block (G,) to the test statistic."""
+        """Contribution of every group (G,) to the test statistic."""
         if len(self.problem.blocks) == 1:
             return self.problem.multiplier * self.estimate.discrepancy
-        return self.problem.multiplier * block_values(self.problem, self.estimate.theta)
+        found = self.problem.multiplier * block_values(self.problem, self.estimate.theta)
+        return np.asarray(found[:: self.model.table.n_levels])
 
     @cached_property
     def baseline(self) -> Chisq:
@@ -404,7 +419,7 @@ class Fit:
         """
         return quality.reliability(self, obs_var=obs_var, reverse=reverse, ci=ci, level=level, draws=draws)
 
-    def predict(self, data: Any = None, method: str = "regression") -> Any:
+    def predict(self, data: Any = None, method: str = "regression", level: int = 1) -> Any:
         """Return factor scores.
 
         Parameters
@@ -412,13 +427,15 @@ class Fit:
         data : data frame, optional
             New rows with the model's observed variables; the rows that were fitted by default.
         method : {"regression", "bartlett"}
+        level : {1, 2}
+            Of a model of two levels: scores of the people, or of the clusters in order of appearance.
 
         Returns
         -------
         DataFrame
             One row per observation, one column per latent variable; a dict of them by group label if there are groups.
         """
-        return predict(self, data, method)
+        return predict(self, data, method, level)
 
     # Telling
 

@@ -18,6 +18,7 @@ from trustsem.errors import DataError, OptionError, TrustsemWarning, closest
 from trustsem.estimators import find
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.search import SearchOptions, search
+from trustsem.fitting.two_level import few_clusters
 from trustsem.kernels.structure import Reals
 from trustsem.model.ram import Model
 from trustsem.model.starts import StartPlan, plan_start
@@ -94,6 +95,7 @@ class Fitter:
         found = sample.notices + self.notices
         if sample.nobs < self.model.n_theta:
             found += (TrustsemWarning("TS-DATA-04", f"{sample.nobs} observations for {self.model.n_theta} parameters."),)
+        found += few_clusters(sample, self.model.n_theta)
         return Fit(self.model, sample, problem, estimate, self.options, found)
 
     def _seen(self, sample: Sample) -> Sample:
@@ -129,8 +131,8 @@ class Fitter:
             raise DataError(f"The sample lacks {', '.join(absent)}.{closest(absent[0], sample.names)}")
         if (self.options.se in _NEED_ROWS or self.options.scaled_test is not None) and any(block.rows is None for block in sample.blocks):
             raise DataError(
-                f"estimator={self.options.estimator!r} with se={self.options.se!r} needs the rows of the data, not summary statistics. Give data=, or "
-                "use estimator='ML'."
+                f"estimator={self.options.estimator!r} with se={self.options.se!r} needs the rows of the data, not summary statistics. Give data=, "
+                "or use estimator='ML'."
             )
         if self.model.has_means and any(block.mean is None for block in sample.blocks):
             raise DataError("The model has a mean structure, but the sample has no means. Give sample_mean=, or set meanstructure=False.")

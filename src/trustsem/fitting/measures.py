@@ -21,6 +21,7 @@ from trustsem.inference.fit_measures import (
     robust_measures,
 )
 from trustsem.inference.likelihood import log_likelihoods
+from trustsem.inference.two_level import level_residuals
 from trustsem.model.casewise import CasewiseLikelihood
 from trustsem.model.problem import block_values
 from trustsem.model.quadratic import QuadraticForm
@@ -65,7 +66,9 @@ def all_measures(fit: Fit, estimator: Estimator) -> dict[str, float]:
     if scaled and not math.isnan(fit.scaled.traces.saturated):
         result |= _likelihood_scaling(fit)
     # The divisor of the noncentrality is the multiplier of the chi-square: N for normal maximum likelihood, N - G for the rest.
-    result |= rmsea_measures(model, problem.scale, len(problem.blocks)) | _other_rmsea(fit)
+    result |= rmsea_measures(model, problem.scale, fit.model.table.n_groups) | _other_rmsea(fit)
+    if fit.model.two_level:
+        return result | level_residuals(problem, fit.implied_blocks)
     result |= residual_measures(_block_residuals(fit))
     absolute = absolute_measures(model, fit.npar, problem.scale)
     good = goodness_of_fit(_lack_of_fit(fit), fit.df, _all_moments(fit))
@@ -85,7 +88,7 @@ def _scaled_incremental(fit: Fit) -> dict[str, float]:
 
 def _corrects(fit: Fit) -> bool:
     """Whether robust fit measures are those of incomplete data."""
-    return fit.options.missing in ("fiml", "fiml_x")
+    return fit.options.missing in ("fiml", "fiml_x") and not fit.model.two_level
 
 
 def _is_robust(fit: Fit) -> bool:
@@ -109,7 +112,7 @@ def _robust_incremental(fit: Fit) -> dict[str, float]:
 
 def _other_rmsea(fit: Fit) -> dict[str, float]:
     """Return the RMSEA of the scaled statistic, and the robust one (Brosseau-Liard, Savalei & Li 2012), with intervals and tests."""
-    n, groups = fit.problem.scale, len(fit.problem.blocks)
+    n, groups = fit.problem.scale, fit.model.table.n_groups
     kept = ("rmsea", "rmsea_ci_lower", "rmsea_ci_upper", "rmsea_pvalue", "rmsea_notclose_pvalue")
     result: dict[str, float] = {}
     if fit.options.scaled_test is not None:

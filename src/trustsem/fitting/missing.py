@@ -10,6 +10,7 @@ import numpy as np
 
 from trustsem.data.patterns import MissingPatterns, coverage_frame, find_patterns, pattern_frame
 from trustsem.errors import DataError, OptionError
+from trustsem.fitting.two_level import refuse_two_levels
 from trustsem.inference.information import covariance_of_estimates, expected_information, observed_information
 from trustsem.kernels.structure import Reals
 
@@ -51,6 +52,7 @@ def missing_information(fit: Fit) -> Reals:
     OptionError
         Unless the fit is of incomplete rows by maximum likelihood with its standard errors.
     """
+    refuse_two_levels(fit.model, "fmi=True")
     if fit.options.missing not in ("fiml", "fiml_x") or fit.options.se != "standard":
         raise OptionError("fmi=True needs missing='fiml' and se='standard' (estimator='ML'). Leave fmi= out, or fit the model so.")
     complete = replace(fit.problem, objective=None)

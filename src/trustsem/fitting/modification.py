@@ -38,6 +38,8 @@ def modification_indices(fit: Fit, *, sort: bool, minimum: float) -> pd.DataFram
     }
     if fit.model.table.n_groups > 1:
         columns["group"] = [c.row.group for c in offered]
+    if fit.model.two_level:
+        columns["level"] = [c.row.level for c in offered]
     columns |= {"mi": mi, "epc": epc}
     for kind in ("std_lv", "std_all", "std_nox"):
         factors = np.array([scale_factor(fit.model, c.block, blocks[c.block], c.cell, kind) for c in offered])

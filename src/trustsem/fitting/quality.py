@@ -75,8 +75,10 @@ def reliability(
     first, first_errors = _alphas(fit, chosen)
     values = scale_values(model, fit.implied_blocks, chosen, covs if obs_var else None)
     columns: dict[str, Any] = {"factor": [model.blocks[scale.block].variables[scale.factor] for scale in chosen]}
-    if len(model.blocks) > 1:
+    if model.table.n_groups > 1:
         columns["group"] = [model.blocks[scale.block].group for scale in chosen]
+    if model.two_level:
+        columns["level"] = [model.blocks[scale.block].level for scale in chosen]
     columns["items"] = [_item_names(fit, scale) for scale in chosen]
     names = ("alpha", *MEASURES)
     estimates = np.column_stack([first, values])
@@ -117,7 +119,7 @@ def delta_errors(slopes: Reals, vcov: Reals) -> Reals:
 def _alphas(fit: Fit, chosen: tuple[Scale, ...]) -> tuple[Reals, Reals]:
     """Return the alpha (S,) of each scale in the sample and its standard error (S,)."""
     values, errors = np.empty(len(chosen)), np.full(len(chosen), math.nan)
-    usable = fit.options.se == "standard" and not fit.sample.incomplete
+    usable = fit.options.se == "standard" and not fit.sample.incomplete and not fit.model.two_level
     for k, scale in enumerate(chosen):
         block = fit.problem.blocks[scale.block]
         cov = block.cov[np.ix_(scale.items, scale.items)]

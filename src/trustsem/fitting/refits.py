@@ -14,6 +14,7 @@ from trustsem.errors import DataError, NotAvailableError
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.fitter import Fitter, make_fitter
 from trustsem.fitting.search import SearchOptions
+from trustsem.fitting.two_level import refuse_two_levels
 from trustsem.inference.many import borrowed_values
 from trustsem.kernels.structure import Integers, Reals
 from trustsem.model.problem import sample_order
@@ -71,6 +72,8 @@ def prepare_refits(fit: Fit, kind: str) -> Refits:
 
 def _source(fit: Fit, kind: str) -> Resampler:
     """Return what is resampled: the fit's rows, or those that follow the model."""
+    if kind != "cluster":
+        refuse_two_levels(fit.model, f"kind={kind!r}", "Choose kind='cluster'.")
     if kind != "bollen_stine":
         return resampler(fit.sample, clusters=kind == "cluster")
     source = resampler(fit.sample)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trustsem.data.gamma import gamma_matrix
 from trustsem.errors import DataError, OptionError
@@ -26,6 +27,7 @@ from trustsem.model.quadratic import QuadraticForm
 from trustsem.model.two_level import TwoLevelLikelihood
 
 if TYPE_CHECKING:
+    from trustsem.data.sample import BlockSample
     from trustsem.fitting.fit import Fit
 
 __all__ = ["baseline_blocks", "casewise_scores", "corrected_measures", "robust_covariance", "scaled_baseline", "scaled_model"]
@@ -134,15 +136,42 @@ def gammas_of(problem: Problem, blocks: Sequence[StackedBlock]) -> tuple[Reals, 
 
 
 def two_stage_gammas(fit: Fit) -> tuple[Reals, ...]:
-    """Return the asymptotic covariance matrix of the saturated moments of incomplete rows (Savalei & Bentler 2009; robust: Savalei & Falk 2014)."""
+    """Return the asymptotic covariance matrix of the saturated moments of incomplete rows (Savalei & Bentler 2009; robust: Savalei & Falk 2014).
+
+    The saturated model is that of the first stage, auxiliary variables included; only the moments of the model's variables are returned.
+    """
     result = []
-    for block in fit.stacked:
-        inverse = np.linalg.inv(block.information(structured=False, observed=True))
+    names = fit.sample.names
+    for layout, block, own in zip(fit.model.blocks, fit.sample.blocks, fit.stacked, strict=True):
+        first = _first_stage(block, own)
+        i, j = lower_triangle(len(names))
+        x = np.array([name in layout.fixed for name in names])
+        counted = np.concatenate([~x, ~(x[i] & x[j])])
+        full = replace(first, kept=counted)
+        inverse = np.linalg.inv(full.information(structured=False, observed=True))
         if fit.options.missing == "robust_two_stage":
-            scores = block.scores(structured=False)
-            inverse = inverse @ (cross_products(scores, block.clusters) / (block.share * fit.problem.nobs)) @ inverse
-        result.append(0.5 * (inverse + inverse.T))
+            scores = full.scores(structured=False)
+            inverse = inverse @ (cross_products(scores, block.clusters) / (own.share * fit.problem.nobs)) @ inverse
+        place = np.array([names.index(name) for name in layout.observed])
+        where = np.concatenate([place, len(names) + _pair_places(place)])[own.kept]
+        position = np.cumsum(counted) - 1
+        wanted = position[where]
+        result.append(0.5 * (inverse + inverse.T)[np.ix_(wanted, wanted)])
     return tuple(result)
+
+
+def _first_stage(block: BlockSample, own: StackedBlock) -> StackedBlock:
+    """Return the saturated moments of all variables of the first stage, in place of those of the model's variables."""
+    mean = np.zeros(block.cov.shape[0]) if block.mean is None else block.mean
+    cov = block.cov * ((block.n - 1) / block.n)
+    return replace(own, mean=mean, cov=cov, implied_mean=mean, implied_cov=cov, missing=block.missing, rows=block.rows)
+
+
+def _pair_places(place: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where the covariances of some variables stand among those of all, both counted row by row below the diagonal."""
+    i, j = lower_triangle(place.size)
+    high, low = np.maximum(place[i], place[j]), np.minimum(place[i], place[j])
+    return np.asarray(high * (high + 1) // 2 + low)
 
 
 def pieces_of(fit: Fit) -> tuple[SaturatedPieces, ...]:

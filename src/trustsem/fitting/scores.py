@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from trustsem.data.columns import open_table
-from trustsem.data.patterns import find_patterns
 from trustsem.errors import DataError, OptionError
+from trustsem.fitting.level_scores import level_scores
 from trustsem.fitting.tables import by_group
-from trustsem.inference.scores import bartlett_weights, latent_means, regression_weights
-from trustsem.kernels.structure import Reals
-from trustsem.model.problem import ImpliedBlock
+from trustsem.inference.scores import latent_means, pattern_scores
 from trustsem.options import choose
 
 if TYPE_CHECKING:
@@ -21,11 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["predict"]
 
 
-def predict(fit: Fit, data: Any, method: str) -> Any:
+def predict(fit: Fit, data: Any, method: str, level: int) -> Any:
     """See :meth:`Fit.predict`."""
     import pandas as pd
 
     choose("method", method, ("regression", "bartlett"))
+    if fit.model.two_level:
+        found = level_scores(fit, data, method, level)
+        return found[0] if len(found) == 1 else dict(zip(fit.sample.group_labels, found, strict=True))
+    if level != 1:
+        raise OptionError(f"level={level!r} does not exist: the model has one level. Leave level= out.")
     results = []
     if data is not None and len(fit.model.blocks) > 1:
         raise OptionError("predict(data=...) needs a single group. Fit the groups separately, or leave data= out.")
@@ -43,22 +44,8 @@ def predict(fit: Fit, data: Any, method: str) -> Any:
         if block.mean is None:
             raise DataError("Factor scores need means, but the model was fitted to a covariance matrix alone. Give sample_mean= as well.")
         centre = block.mean[place]
-        level = latent_means(point, centre)
+        means = latent_means(point, centre)
         if fit.model.has_means:
-            centre, level = point.mean, point.mu[point.p :]
-        results.append(pd.DataFrame(_scores(point, rows - centre, method) + level, columns=list(layout.latent)))
+            centre, means = point.mean, point.mu[point.p :]
+        results.append(pd.DataFrame(pattern_scores(point, rows - centre, method) + means, columns=list(layout.latent)))
     return by_group(fit, results)
-
-
-def _scores(point: ImpliedBlock, deviations: Reals, method: str) -> Reals:
-    """Return the scores (n, q) about the latent means; a row without any value has none."""
-    weigh = regression_weights if method == "regression" else bartlett_weights
-    if not np.isnan(deviations).any():
-        return np.asarray(deviations @ weigh(point).T)
-    result = np.full((len(deviations), point.A.shape[0] - point.p), np.nan)
-    patterns = find_patterns(deviations)
-    for k, seen in enumerate(patterns.observed):
-        members = patterns.order[patterns.start[k] : patterns.start[k + 1]]
-        if seen.any():
-            result[members] = deviations[np.ix_(members, np.flatnonzero(seen))] @ weigh(point, seen).T
-    return result

@@ -15,10 +15,12 @@ from trustsem.data.sample import Sample
 from trustsem.data.summary import sample_from_moments
 from trustsem.errors import DataError, NotAvailableError, OptionError, TrustsemWarning, closest
 from trustsem.estimators import find
+from trustsem.fitting.bootstrap import bootstrap
 from trustsem.fitting.choices import fit_options
 from trustsem.fitting.fit import Fit, check_counting_rule
 from trustsem.fitting.fitter import Fitter, issue, make_fitter
 from trustsem.fitting.semopy_engine import fit_with_semopy
+from trustsem.fitting.two_level import two_level_options
 from trustsem.model.ram import compile_model
 from trustsem.options import missing_treatment, refuse_later
 from trustsem.spec.build import build_table
@@ -41,10 +43,10 @@ ModelLike = str | ParameterTable | HasSyntax
 
 _DEFAULT_FIELDS = tuple(field.name for field in fields(Defaults))
 _FLAGS = (*_DEFAULT_FIELDS, "sample_cov_rescale")
-_FIT_FIELDS = ("likelihood", "information", "se", "test", "missing", "engine")
-_DATA_FIELDS = ("cluster", "sampling_weights", "group", "group_label", "sample_cov", "sample_mean", "sample_nobs", "sample_cov_rescale")
+_FIT_FIELDS = ("bootstrap", "seed", "likelihood", "information", "se", "test", "missing", "engine")
+_DATA_FIELDS = ("auxiliary", "cluster", "sampling_weights", "group", "group_label", "sample_cov", "sample_mean", "sample_nobs", "sample_cov_rescale")
 _TABLE_FIELDS = ("group_equal", "group_partial", "constraints")
-_LATER_FIELDS = ("ordered", "bootstrap", "parameterization", "conditional_x", "effect_coding")
+_LATER_FIELDS = ("ordered", "parameterization", "conditional_x", "effect_coding")
 _KNOWN = (*_DEFAULT_FIELDS, *_FIT_FIELDS, *_DATA_FIELDS, *_TABLE_FIELDS, *_LATER_FIELDS, "estimator", "start", "bounds")
 
 
@@ -89,14 +91,16 @@ def sem(
     estimator : {"ML", "MLR", "MLM", "MLMV", "MLMVS", "MLF", "GLS", "ULS", "WLS", "DWLS", ...}
         Discrepancy to be minimised, and what goes with it: the robust variants of ML choose standard errors and test.
     missing : {"listwise", "fiml", "fiml_x", "two_stage", "robust_two_stage"}
-        Listwise: rows with missing values are dropped, and recorded. ``"fiml"`` (also ``"ml"``, ``"direct"``) uses all values of every row (ML and MLR),
-        but drops rows with a missing fixed covariate, which ``"fiml_x"`` (``"ml_x"``) keeps. The two-stage methods fit the model to the saturated
-        moments of incomplete rows.
+        Listwise: rows with missing values are dropped, and recorded. ``"fiml"`` (also ``"ml"``, ``"direct"``) uses all values of every row (ML and
+        MLR), but drops rows with a missing fixed covariate, which ``"fiml_x"`` (``"ml_x"``) keeps. The two-stage methods fit the model to the
+        saturated moments of incomplete rows.
     cluster : str, optional
         Column that says which team (cluster) a row belongs to: standard errors and tests allow for dependence within clusters.
     sampling_weights : str, optional
         Column of sampling weights; they are scaled to add up to the number of rows.
-    ordered, bootstrap, parameterization
+    bootstrap : int, optional
+        Number of draws for ``se="bootstrap"``, 1,000 by default; ``seed`` (among the options) says which. For intervals see ``ts.bootstrap``.
+    ordered, parameterization
         Known to lavaan users, not available yet: anything but the default is refused.
     group : str, optional
         Grouping variable. Every group gets its own parameters unless labels or `group_equal` say otherwise.
@@ -117,8 +121,8 @@ def sem(
     information : {"expected", "observed"}, optional
         Information matrix behind the standard errors; expected by default, observed with missing values and for MLR.
     se : str, optional
-        Standard errors: ``"standard"``, ``"robust_sem"``, ``"robust_huber_white"``, ``"first_order"``, ``"robust_cluster"``, ``"none"``; ``"robust"``
-        chooses.
+        Standard errors: ``"standard"``, ``"robust_sem"``, ``"robust_huber_white"``, ``"first_order"``, ``"robust_cluster"``, ``"bootstrap"``,
+        ``"none"``; ``"robust"`` chooses.
     test : str or sequence of str, optional
         Test statistics: ``"standard"``, ``"satorra_bentler"``, ``"mean_var_adjusted"``, ``"scaled_shifted"``, ``"yuan_bentler"``,
         ``"yuan_bentler_mplus"``, ``"browne_residual_adf"``, ``"browne_residual_nt"``, ``"none"``.
@@ -129,7 +133,8 @@ def sem(
     engine : {"trustsem", "semopy"}
         ``"semopy"`` takes point estimates from semopy, for comparison; complete continuous data, one group.
     **options
-        lavaan's other options under their snake_case names (``auto_var``, ``int_ov_free``, ``group_label``, ...).
+        ``auxiliary`` (with two-stage estimation): variables outside the model that tell about missing values. lavaan's other options under their
+        snake_case names (``auto_var``, ``int_ov_free``, ``group_label``, ...).
 
     Returns
     -------
@@ -202,8 +207,24 @@ def _run(function: str, model: ModelLike, data: Any, options: Mapping[str, Any])
         fit = fit_with_semopy(fitter, sample)
     else:
         fit = fitter.fit_sample(sample)
+        if fit.options.se == "bootstrap" and fit.converged:
+            fit = _resampled(fit, settings)
     issue(fit.warnings, stacklevel=3)
     return fit
+
+
+def _resampled(fit: Fit, settings: Mapping[str, Any]) -> Fit:
+    """Return `fit` with the covariance matrix of its estimates over bootstrap draws; draws that failed are left out, and reported."""
+    clustered = fit.sample.cluster is not None
+    found = bootstrap(fit, settings.get("bootstrap", 1000), kind="cluster" if clustered else "nonparametric", seed=settings.get("seed", 1))
+    theta = found.theta[found.converged]
+    if len(theta) < 2:
+        raise DataError("Fewer than two bootstrap draws could be fitted. Look at the model and the data before trusting its standard errors.")
+    failed = len(found.theta) - len(theta)
+    notices = fit.notices
+    if failed:
+        notices += (TrustsemWarning("TS-BOOT-01", f"{failed} of {len(found.theta)} draws were left out."),)
+    return replace(fit, resampled=np.atleast_2d(np.cov(theta, rowvar=False)), notices=notices)
 
 
 def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -225,7 +246,7 @@ def _check_types(options: Mapping[str, Any]) -> None:
     group = options.get("group")
     if not (group is None or isinstance(group, str)):
         raise OptionError(f"group={group!r} is not the name of a column. Give one name as text.")
-    for name in ("group_equal", "group_partial"):
+    for name in ("group_equal", "group_partial", "auxiliary"):
         words = options.get(name, ())
         if not (words is None or isinstance(words, str) or (isinstance(words, Iterable) and all(isinstance(word, str) for word in words))):
             raise OptionError(f"{name}={words!r} is not a list of names. Give texts, such as {name}=['loadings'].")
@@ -233,8 +254,8 @@ def _check_types(options: Mapping[str, Any]) -> None:
 
 def _fitter(function: str, model: ModelLike, settings: Mapping[str, Any], labels: tuple[str, ...]) -> Fitter:
     estimator = find(settings.get("estimator", "ML"))
-    options = fit_options(estimator, settings)
     table = _table(function, model, settings, labels, estimator.fixed_x)
+    options = (two_level_options if table.n_levels > 1 else fit_options)(estimator, settings)
     compiled = compile_model(_bounded(table, settings.get("bounds")))
     check_counting_rule(compiled)
     notices = _written_moments(table) if settings.get("fixed_x", estimator.fixed_x) and isinstance(model, str) else ()
@@ -332,7 +353,7 @@ def _sample(fitter: Fitter, data: Any, settings: Mapping[str, Any], labels: tupl
             return data.select(fitter.observed)
         return sample_from_frame(
             data,
-            fitter.observed,
+            fitter.observed + _auxiliary(fitter, settings),
             group=settings.get("group"),
             missing=fitter.options.missing,
             required=fitter.covariates,
@@ -346,6 +367,20 @@ def _sample(fitter: Fitter, data: Any, settings: Mapping[str, Any], labels: tupl
         settings["sample_cov"], settings.get("sample_nobs"), settings.get("sample_mean"), fitter.observed, settings.get("group_label")
     )
     return sample if settings.get("sample_cov_rescale", True) else _as_if_divided_by_n(sample)
+
+
+def _auxiliary(fitter: Fitter, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the variables that only help to estimate the moments of incomplete rows."""
+    names = _words(settings.get("auxiliary", ()))
+    if names and fitter.options.missing not in ("two_stage", "robust_two_stage"):
+        raise NotAvailableError(
+            f"auxiliary={list(names)!r} needs a first stage in which it can help. Give missing='two_stage' or 'robust_two_stage', or impute with "
+            "`ts.sem_mi(auxiliary=...)`."
+        )
+    for name in names:
+        if name in fitter.observed:
+            raise OptionError(f"auxiliary= names {name!r}, which the model has already. Leave it out of auxiliary=.")
+    return names
 
 
 def _as_if_divided_by_n(sample: Sample) -> Sample:

@@ -12,7 +12,7 @@ import numpy as np
 from trustsem.display import escape, heading, html_banner, number, pad_left, pad_right, pair, text_table, text_width, wrap
 from trustsem.fitting.serialise import NOT_INSTALLED, to_html, to_json, versions
 from trustsem.fitting.summary_measures import measure_sections, model_test, probability
-from trustsem.fitting.tables import row_values
+from trustsem.fitting.tables import block_labels, row_values
 from trustsem.spec.expressions import compile_expression
 
 if TYPE_CHECKING:
@@ -200,12 +200,14 @@ def _estimate_sections(fit: Fit, *, standardized: bool, rsquare: bool, ci: bool)
     n_rows = len(fit.model.table.rows)
     explained = fit.rsquare() if rsquare else None
     found: list[tuple[str, list[str | _Line]]] = []
-    for b, block in enumerate(fit.sample.blocks):
-        if len(fit.sample.blocks) > 1:
-            found.append(("", [f"Group {b + 1} [{block.label}]:"]))
+    for b, (layout, label) in enumerate(zip(fit.model.blocks, block_labels(fit), strict=True)):
+        if layout.level == 1 and len(fit.sample.blocks) > 1:
+            found.append(("", [f"Group {layout.group} [{fit.sample.blocks[layout.group - 1].label}]:"]))
+        if fit.model.two_level:
+            found.append(("", [f"Level {layout.level} [{'within' if layout.level == 1 else fit.sample.cluster}]:"]))
         found += _block_sections(fit, frame, columns, b + 1)
         if explained is not None:
-            series = explained[block.label or str(b + 1)] if isinstance(explained, dict) else explained
+            series = explained[label] if isinstance(explained, dict) else explained
             found.append(("R-Square", [_Line(f" {name}", "", (probability(float(value)),)) for name, value in series.items()]))
     definitions: list[str | _Line] = [_Line(f" {frame['lhs'].iloc[k]}", "", _cells(frame, columns, k, True)) for k in range(n_rows, len(frame))]
     found.append(("Defined Parameters", definitions))
@@ -291,7 +293,7 @@ def _modification(fit: Fit) -> list[str]:
     if not fit.converged:
         return [title, "", "  Not available: the model did not converge."]
     frame = fit.modindices(sort=True)
-    names = [name for name in frame.columns if name not in ("lhs", "op", "rhs", "group")]
+    names = [name for name in frame.columns if name not in ("lhs", "op", "rhs", "group", "level")]
     keys = [name for name in frame.columns if name not in names]
     top = frame.head(_SHOWN_INDICES)
     rows = [[str(top[name].iloc[k]) for name in keys] + [probability(float(top[name].iloc[k])) for name in names] for k in range(len(top))]

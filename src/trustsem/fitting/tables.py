@@ -11,6 +11,7 @@ from scipy.special import ndtr, ndtri
 from trustsem.errors import OptionError
 from trustsem.fitting.deviations import needs_stacked, stacked_residuals
 from trustsem.fitting.missing import missing_information
+from trustsem.fitting.two_level import refuse_two_levels
 from trustsem.inference import residuals as residual_formulas
 from trustsem.inference.effects import effects_of_block
 from trustsem.inference.standardized import standardize
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from trustsem.fitting.fit import Fit
 
 __all__ = [
+    "block_labels",
     "coefficients",
     "covariance",
     "effects",
@@ -104,6 +106,8 @@ def _keys(fit: Fit, with_definitions: bool = True) -> dict[str, list[Any]]:
     }
     if fit.model.table.n_groups > 1:
         keys["group"] = [row.group for row in rows] + [0] * len(definitions)
+    if fit.model.two_level:
+        keys["level"] = [row.level for row in rows] + [0] * len(definitions)
     keys["label"] = [row.label for row in rows] + definitions
     return keys
 
@@ -172,9 +176,18 @@ def standardized_solution(fit: Fit, *, kind: str, ci: bool, level: float) -> pd.
 
 
 def by_group(fit: Fit, results: Sequence[Any]) -> Any:
+    """Return the result of the only block, or results by group label; of two levels, by ``within`` and ``between`` (after the label)."""
     if len(results) == 1:
         return results[0]
-    return {block.label or str(k + 1): result for k, (block, result) in enumerate(zip(fit.sample.blocks, results, strict=True))}
+    return dict(zip(block_labels(fit), results, strict=True))
+
+
+def block_labels(fit: Fit) -> list[str]:
+    """Return a name for each block of the model."""
+    groups = [block.label or str(k + 1) for k, block in enumerate(fit.sample.blocks)]
+    if not fit.model.two_level:
+        return groups
+    return [f"{label} {level}".strip() for label in (groups if len(groups) > 1 else [""]) for level in ("within", "between")]
 
 
 def _moments_as_frames(names: Sequence[str], cov: Reals, mean: Reals | None) -> dict[str, Any]:
@@ -195,7 +208,8 @@ def implied_moments(fit: Fit) -> Any:
 
 def residuals(fit: Fit, kind: str) -> Any:
     """See :meth:`Fit.residuals`."""
-    choose("type", kind, ("raw", "cor", "cor_bollen", "cor_bentler", "normalized", "standardized"))
+    if choose("type", kind, ("raw", "cor", "cor_bollen", "cor_bentler", "normalized", "standardized")) in ("normalized", "standardized"):
+        refuse_two_levels(fit.model, f"residuals(type={kind!r})")
     results = []
     for b, layout in enumerate(fit.model.blocks):
         observed = fit.options.information == "observed"
@@ -240,8 +254,10 @@ def effects(fit: Fit, *, standardized: bool, ci: bool, level: float) -> pd.DataF
             "op": ["~"] * len(table.kind),
             "rhs": [names[j] for j in table.cause],
         }
-        if len(fit.model.blocks) > 1:
+        if fit.model.table.n_groups > 1:
             columns["group"] = layout.group
+        if fit.model.two_level:
+            columns["level"] = layout.level
         columns["est"] = table.value
         columns |= _inference_columns(table.value, delta_errors(table.slopes, fit.theta_vcov), ci, level)
         if standardized:

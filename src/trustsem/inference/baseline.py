@@ -51,7 +51,7 @@ def baseline_moments(problem: Problem, b: int) -> tuple[Reals, Reals]:
 
 
 def _saturate_covariates(rows: Reals, weights: Reals | None, x: np.ndarray, mean: Reals, cov: Reals) -> None:
-    """Write the maximum likelihood moments of random covariates by themselves: in the baseline model nothing else tells about their missing values."""
+    """Write the maximum likelihood moments of random covariates by themselves: nothing else tells about them in the baseline model."""
     seen = ~np.isnan(rows[:, x]).all(axis=1)
     _, mean[x], cov[np.ix_(x, x)] = incomplete_rows(rows[np.ix_(seen, x)], None if weights is None else weights[seen])
 

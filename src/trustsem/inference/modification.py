@@ -9,13 +9,14 @@ import numpy as np
 
 from trustsem.inference.information import weight_matrix
 from trustsem.inference.saturated import incomplete_information, lower_triangle
-from trustsem.kernels.structure import Reals, Structure
+from trustsem.kernels.structure import Integers, Reals, Structure
 from trustsem.model.casewise import CasewiseLikelihood
 from trustsem.model.extend import extend_structure
 from trustsem.model.jacobian import moment_slopes
 from trustsem.model.layout import Cell
 from trustsem.model.problem import ImpliedBlock, Problem, derivatives, implied
 from trustsem.model.quadratic import QuadraticForm
+from trustsem.model.two_level import TwoLevelLikelihood
 
 __all__ = ["score_tests"]
 
@@ -76,6 +77,9 @@ def _condition_on_covariates(problem: Problem, structure: Structure, point: Real
         if not layout.fixed:
             continue
         x = np.array([layout.observed.index(name) for name in layout.fixed], dtype=np.int64)
+        if isinstance(problem.objective, TwoLevelLikelihood):
+            _leave_out(structure, b, block, x, size, raw)
+            continue
         casewise = problem.objective if isinstance(problem.objective, CasewiseLikelihood) else None
         if casewise is not None:
             _condition_incomplete(problem, casewise, structure, b, block, size, across, raw)
@@ -115,3 +119,11 @@ def _condition_incomplete(
             weighted = information @ delta[m][kept]
             across[m - size] = share * (delta[:size][:, kept] @ weighted)
             raw[m - size] = share * float(delta[m][kept] @ weighted)
+
+
+def _leave_out(structure: Structure, b: int, block: ImpliedBlock, x: Integers, size: int, raw: Reals) -> None:
+    """Leave out candidates that would change moments of the fixed covariates `x` of block `b`: what is left of them is not identified."""
+    slopes, drifts = moment_slopes(structure, b, block)
+    for m in range(size, structure.n_theta):
+        if slopes[m][np.ix_(x, x)].any() or drifts[m][x].any():
+            raw[m - size] = 0.0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from trustsem.data.patterns import find_patterns
 from trustsem.kernels.structure import Reals
 from trustsem.model.problem import ImpliedBlock
 
-__all__ = ["bartlett_weights", "latent_means", "regression_weights"]
+__all__ = ["bartlett_weights", "latent_means", "pattern_scores", "regression_weights"]
 
 
 def regression_weights(block: ImpliedBlock, seen: NDArray[np.bool_] | None = None) -> Reals:
@@ -62,3 +63,25 @@ def latent_means(block: ImpliedBlock, observed: Reals) -> Reals:
     p = block.p
     inner = np.eye(block.A.shape[0] - p) - block.A[p:, p:]
     return np.asarray(np.linalg.solve(inner, block.A[p:, :p] @ observed))
+
+
+def pattern_scores(point: ImpliedBlock, deviations: Reals, method: str) -> Reals:
+    """Return the scores (n, q) about the latent means.
+
+    Parameters
+    ----------
+    point : ImpliedBlock
+    deviations : (n, p) float
+        Of the observed variables from their means, NaN where missing. A row without any value has no score.
+    method : {"regression", "bartlett"}
+    """
+    weigh = regression_weights if method == "regression" else bartlett_weights
+    if not np.isnan(deviations).any():
+        return np.asarray(deviations @ weigh(point).T)
+    result = np.full((len(deviations), point.A.shape[0] - point.p), np.nan)
+    patterns = find_patterns(deviations)
+    for k, seen in enumerate(patterns.observed):
+        members = patterns.order[patterns.start[k] : patterns.start[k + 1]]
+        if seen.any():
+            result[members] = deviations[np.ix_(members, np.flatnonzero(seen))] @ weigh(point, seen).T
+    return result

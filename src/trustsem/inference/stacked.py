@@ -1,7 +1,7 @@
-"""A model seen from its moments: Jacobian, information and casewise scores of the saturated moments of every block, ready for sandwiches and scaled tests.
+"""A model seen from its moments: Jacobian, information and casewise scores of the saturated moments of every block.
 
-The moments of a block are its means (if they are modelled) and the distinct elements of its covariance matrix; those of fixed covariates are left
-out of all of it, because nothing about them is tested.
+Sandwiches and scaled tests are made of these. The moments of a block are its means (if they are modelled) and the distinct elements of its
+covariance matrix; those of fixed covariates are left out of all of it, because nothing about them is tested.
 """
 
 from __future__ import annotations

@@ -93,7 +93,8 @@ def two_level_baseline(problem: Problem, objective: TwoLevelLikelihood) -> Chisq
 def saturated_traces(problem: Problem, objective: TwoLevelLikelihood) -> tuple[float, float]:
     """Return ``tr(A^-1 B)`` of the saturated and of the baseline model.
 
-    A is the observed information, B the sum of the outer products of the clusters' scores. Moments of fixed covariates are not parameters (Yuan & Bentler 2000; for clusters Asparouhov & Muthen 2005).
+    A is the observed information, B the sum of the outer products of the clusters' scores. Moments of fixed covariates are not parameters
+    (Yuan & Bentler 2000; for clusters Asparouhov & Muthen 2005).
     """
     saturated = baseline = 0.0
     for g, group in enumerate(objective.groups):
@@ -117,20 +118,21 @@ def _trace(group: TwoLevelData, structure: Structure, moments: TwoLevelMoments, 
 
 
 def level_residuals(problem: Problem, points: Sequence[ImpliedBlock]) -> dict[str, float]:
-    """Return SRMR within and between, and their sum: root mean square differences of correlations, counting the zeros of the diagonal (as in lavaan)."""
+    """Return SRMR within and between, and their sum: root mean square differences of correlations, the zeros of the diagonal among them."""
     sums = {"srmr_within": 0.0, "srmr_between": 0.0}
     for b, (block, point) in enumerate(zip(problem.blocks, points, strict=True)):
         i, j = np.tril_indices(point.p)
-        with np.errstate(all="ignore"):
-            gap = _correlations(block.cov) - _correlations(point.sigma)
+        gap = _correlations(block.cov) - _correlations(point.sigma)
         share = problem.shares[b - b % 2]
         sums["srmr_between" if b % 2 else "srmr_within"] += float(share) * math.sqrt(float(np.mean(gap[i, j] ** 2)))
     return {"srmr": sum(sums.values())} | sums
 
 
 def _correlations(cov: Reals) -> Reals:
-    sd = np.sqrt(np.diag(cov))
-    return cov / np.outer(sd, sd)
+    """Return correlations (p, p); those of a variable without variance are 0."""
+    sd = np.sqrt(np.maximum(np.diag(cov), 0.0))
+    unit = np.outer(sd, sd)
+    return np.asarray(np.divide(cov, unit, out=np.zeros_like(cov), where=unit > 0.0))
 
 
 def intraclass_correlations(group: TwoLevelData) -> Reals:

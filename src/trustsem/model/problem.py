@@ -110,7 +110,8 @@ class Problem:
     multiplier : (G,) float
         The chi-square statistic is ``sum(multiplier * F)`` over blocks.
     objective : Objective or None
-        The discrepancy, where it is not the compiled one of `moments`. Then `moments` hold those of the saturated model, from which the search starts.
+        The discrepancy, where it is not the compiled one of `moments`. Then `moments` hold those of the saturated model, from which the search
+        starts.
     """
 
     model: Model
@@ -127,15 +128,17 @@ class Problem:
 
     @property
     def shares(self) -> Reals:
-        """Each block's share of the observations (G,)."""
+        """Each block's share of the observations (G,); of two levels, the first has those of the group."""
+        if self.model.two_level:
+            return np.asarray(self.multiplier / self.scale)
         if self.moments.discrepancy == 0:
             return self.moments.share
         return np.array([block.n / self.nobs for block in self.blocks])
 
     @property
     def nobs(self) -> int:
-        """Number of observations in all blocks."""
-        return sum(block.n for block in self.blocks)
+        """Number of observations in all blocks; of two levels, the first counts."""
+        return sum(block.n for layout, block in zip(self.model.blocks, self.blocks, strict=True) if layout.level == 1)
 
 
 def block_moments(n: int, mean: Reals | None, cov: Reals, order: Integers, *, divide_by_n: bool) -> BlockMoments:

@@ -138,8 +138,8 @@ def _inverse(gamma: Reals, n: int) -> Reals:
     scaled = gamma / np.outer(scale, scale)
     if n <= len(gamma) or np.linalg.eigvalsh(scaled)[0] < 1e-10:
         raise DataError(
-            f"The asymptotic covariance matrix of the {len(gamma)} sample moments cannot be inverted with {n} rows. Weighted least squares needs many "
-            "more rows than moments: use estimator='DWLS' or 'MLR', or fewer variables."
+            f"The asymptotic covariance matrix of the {len(gamma)} sample moments cannot be inverted with {n} rows. Weighted least squares needs "
+            "many more rows than moments: use estimator='DWLS' or 'MLR', or fewer variables."
         )
     inverse = np.linalg.inv(scaled) / np.outer(scale, scale)
     return np.asarray(0.5 * (inverse + inverse.T))

@@ -33,6 +33,7 @@ def diagram(
     path: str | Path | None = None,
     indicators: bool | None = None,
     group: str | int | None = None,
+    level: int = 1,
     labels: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw a model, a fit or an appraisal as a path diagram.
@@ -49,6 +50,8 @@ def diagram(
         Draw the indicators. By default if there are at most 15 of them (30 if the model is all measurement), and the figure says so if not.
     group : str or int, optional
         Group to draw: its label, or its number from 1. The first by default.
+    level : int
+        Level to draw, of a model of two levels.
     labels : mapping, optional
         Texts to be shown for variables. Names by default, with underscores as spaces where they are broken over lines.
 
@@ -71,7 +74,7 @@ def diagram(
     """
     if path is not None:
         _format_of(path)
-    graph = graph_of(source, estimates=estimates, group=group, indicators=indicators, read=_read)
+    graph = graph_of(source, estimates=estimates, group=group, level=level, indicators=indicators, read=_read)
     texts = _texts(graph, labels or {})
     signs = "".join(style.sign for style in VERDICT_STYLES.values())
     face = typeface_for([*texts.values(), *graph.notes, *graph.alerts, signs])

@@ -169,8 +169,12 @@ def graph_of_fit(fit: Any, *, estimates: str | None, block: int, indicators: boo
     graph = graph_of_table(fit.model.table, block=block, values=values, r2=r2, indicators=indicators)
     notes = [] if estimates is None else ["Standardized estimates." if estimates == "std_all" else "Unstandardized estimates."]
     sample = fit.sample
+    layout = fit.model.blocks[block - 1]
+    if fit.model.two_level:
+        notes.append(f"Level {layout.level} ({'within' if layout.level == 1 else 'between'} clusters).")
     if len(sample.blocks) > 1:
-        notes.append(f"Group {sample.blocks[block - 1].label} ({block} of {len(sample.blocks)}), n = {sample.blocks[block - 1].n}.")
+        own = sample.blocks[layout.group - 1]
+        notes.append(f"Group {own.label} ({layout.group} of {len(sample.blocks)}), n = {own.n}.")
     else:
         notes.append(f"n = {sample.nobs}.")
     alerts = [f"{warning.code}: {warning.detail}" for warning in fit.warnings if warning.code in ("TS-FIT-01", "TS-FIT-02", "TS-ID-01")]
@@ -191,41 +195,46 @@ def graph_of_appraisal(appraisal: Any, *, estimates: str | None, block: int, ind
     return replace(graph, arrows=arrows, notes=notes)
 
 
-def graph_of(source: Any, *, estimates: str | None, group: str | int | None, indicators: bool | None, read: Callable[[str], ParameterTable]) -> Graph:
+def graph_of(
+    source: Any, *, estimates: str | None, group: str | int | None, level: int, indicators: bool | None, read: Callable[[str], ParameterTable]
+) -> Graph:
     """Return the graph of model text, a parameter table, a theory, a fit or an appraisal.
 
     Raises
     ------
     OptionError
-        For something else, and for a group that does not exist.
+        For something else, and for a group or level that does not exist.
     """
     if estimates not in ("std_all", "est", None):
         raise OptionError(f"Unknown estimates={estimates!r}. Allowed are 'std_all', 'est' and None.{closest(str(estimates), ('std_all', 'est'))}")
     if is_appraisal(source):
-        return graph_of_appraisal(source, estimates=estimates, block=_block(source.fit, group), indicators=indicators)
+        return graph_of_appraisal(source, estimates=estimates, block=_block(source.fit, group, level), indicators=indicators)
     if is_fit(source):
-        return graph_of_fit(source, estimates=estimates, block=_block(source, group), indicators=indicators)
+        return graph_of_fit(source, estimates=estimates, block=_block(source, group, level), indicators=indicators)
     if isinstance(source, str):
         source = read(source)
     elif callable(getattr(source, "model", None)):
         source = source.model()
     if not isinstance(source, ParameterTable):
         raise OptionError(f"A diagram is drawn of model text, a ParameterTable, a Theory, a Fit or an Appraisal, not of {type(source).__name__!r}.")
-    if group is None:
-        block = 1
-    elif isinstance(group, int) and 1 <= group <= source.n_groups:
-        block = (group - 1) * source.n_levels + 1
-    else:
+    if not (group is None or (isinstance(group, int) and 1 <= group <= source.n_groups)):
         raise OptionError(f"group={group!r} does not exist: the model has {source.n_groups} group(s). Give a number from 1.")
-    return graph_of_table(source, block=block, indicators=indicators)
+    return graph_of_table(source, block=_place(source, int(group or 1), level), indicators=indicators)
 
 
-def _block(fit: Any, group: str | int | None) -> int:
+def _place(table: ParameterTable, group: int, level: int) -> int:
+    """Return the number of a block."""
+    if not 1 <= level <= table.n_levels:
+        raise OptionError(f"level={level!r} does not exist: the model has {table.n_levels} level(s). Give a number from 1.")
+    return (group - 1) * table.n_levels + level
+
+
+def _block(fit: Any, group: str | int | None, level: int) -> int:
     labels = fit.sample.group_labels
     if group is None:
-        return 1
+        return _place(fit.model.table, 1, level)
     if isinstance(group, int) and 1 <= group <= len(labels):
-        return group
+        return _place(fit.model.table, group, level)
     if str(group) in labels:
-        return int(labels.index(str(group))) + 1
+        return _place(fit.model.table, int(labels.index(str(group))) + 1, level)
     raise OptionError(f"group={group!r} does not exist. The groups are {', '.join(map(repr, labels))}.{closest(str(group), labels)}")

@@ -99,9 +99,9 @@ def _verdicts(appraisal: Any) -> str:
 
 def _diagrams(source: Any, fit: Any) -> str:
     figures = []
-    for k in range(len(fit.sample.blocks)):
+    for k, layout in enumerate(fit.model.blocks):
         try:
-            svg = figure_bytes(diagram(source, group=k + 1), "svg").decode()
+            svg = figure_bytes(diagram(source, group=layout.group, level=layout.level), "svg").decode()
         except OptionError as error:
             figures.append(_paragraph(f"No diagram: {error}"))
             continue

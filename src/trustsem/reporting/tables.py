@@ -77,8 +77,8 @@ def fit_of(source: Any) -> Any:
 
 
 def by_group(fit: Any, value: Any) -> list[tuple[str, Any]]:
-    """Return pairs of group label (empty for a single group) and value."""
-    return list(value.items()) if len(fit.sample.blocks) > 1 else [("", value)]
+    """Return pairs of group (and level) label, empty for a single block, and value."""
+    return list(value.items()) if len(fit.model.blocks) > 1 else [("", value)]
 
 
 def residual_correlations(fit: Any) -> pd.DataFrame:
@@ -92,7 +92,7 @@ def residual_correlations(fit: Any) -> pd.DataFrame:
         for i, second in enumerate(names):
             records += [(group, first, second, float(matrix.iloc[i, j])) for j, first in enumerate(names[:i])]
     frame = pd.DataFrame(records, columns=["group", "first", "second", "residual"])
-    return frame if len(fit.sample.blocks) > 1 else frame.drop(columns="group")
+    return frame if len(fit.model.blocks) > 1 else frame.drop(columns="group")
 
 
 def _rsquare(fit: Any) -> pd.DataFrame:
@@ -100,7 +100,7 @@ def _rsquare(fit: Any) -> pd.DataFrame:
 
     records = [(group, str(name), float(value)) for group, series in by_group(fit, fit.rsquare()) for name, value in series.items()]
     frame = pd.DataFrame(records, columns=["group", "variable", "rsquare"])
-    return frame if len(fit.sample.blocks) > 1 else frame.drop(columns="group")
+    return frame if len(fit.model.blocks) > 1 else frame.drop(columns="group")
 
 
 def side_by_side(source: Any, *, level: float = 0.95) -> pd.DataFrame:

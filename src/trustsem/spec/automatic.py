@@ -5,16 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 from trustsem.spec.defaults import Defaults
 from trustsem.spec.names import BlockNames, block_names
 from trustsem.spec.table import Row
 from trustsem.spec.written import Written
 
-__all__ = ["complete_block"]
+__all__ = ["BlockPlace", "complete_block"]
 
 
-def complete_block(written: Sequence[Written], defaults: Defaults, *, rank: Mapping[str, int], means: bool, group: int) -> list[Row]:
+class BlockPlace(NamedTuple):
+    """Number of a block, its group and its level, all from 1."""
+
+    block: int
+    group: int
+    level: int
+
+
+def complete_block(
+    written: Sequence[Written], defaults: Defaults, *, rank: Mapping[str, int], means: bool, place: BlockPlace, partner: Sequence[Written] = ()
+) -> list[Row]:
     """Complete the parameters of one block.
 
     Parameters
@@ -27,28 +38,39 @@ def complete_block(written: Sequence[Written], defaults: Defaults, *, rank: Mapp
         Order of the variables: a covariance has the earlier one on the left.
     means : bool
         Whether the model has a mean structure.
-    group : int
-        Number of the group, from 1.
+    place : BlockPlace
+    partner : sequence of Written
+        What the user wrote for the group's other level.
 
     Returns
     -------
     list of Row
         The written rows in the order written, then variances, covariances of latent variables, of outcomes, moments of covariates, and
         intercepts.
+
+    Notes
+    -----
+    The mean of a variable that is of both levels is one of level 2: its intercept at level 1 is 0, and so are all latent means there. A variable
+    that is exogenous at one level and explained at the other is not fixed at either.
     """
-    names = block_names(written)
-    rows = _user_rows(written, names, defaults, rank, group)
+    rows = _user_rows(written, block_names(written), defaults, rank, place)
+    other = block_names(partner)
     names = block_names(rows)
+    random = frozenset(other.observed) - frozenset(other.exogenous)
     taken = {(row.lhs, row.op, row.rhs) for row in rows}
     taken |= {(rhs, op, lhs) for lhs, op, rhs in taken if op == "~~"}
     single = _single_indicators(written) if defaults.auto_fix_single and defaults.auto_var else frozenset()
-    for lhs, op, rhs, free, value, exo in _automatic(names, defaults, single, means):
-        if (lhs, op, rhs) not in taken:
-            rows.append(Row(lhs, op, rhs, 0, group, group, 1, free, value, exo))
+    centred = frozenset([*other.observed, *names.latent]) if partner and place.level == 1 else frozenset()
+    for lhs, op, rhs, free, value, exo in _automatic(names, defaults, single, random, means):
+        if (lhs, op, rhs) in taken:
+            continue
+        if op == "~1" and lhs in centred:
+            free, value, exo = False, 0.0, False
+        rows.append(Row(lhs, op, rhs, 0, *place, free, value, exo))
     return rows
 
 
-def _user_rows(written: Sequence[Written], names: BlockNames, defaults: Defaults, rank: Mapping[str, int], group: int) -> list[Row]:
+def _user_rows(written: Sequence[Written], names: BlockNames, defaults: Defaults, rank: Mapping[str, int], place: BlockPlace) -> list[Row]:
     fix_first = defaults.auto_fix_first and not defaults.std_lv
     standardized = frozenset(names.latent) if defaults.std_lv else frozenset()
     scaled: set[str] = set()
@@ -64,7 +86,7 @@ def _user_rows(written: Sequence[Written], names: BlockNames, defaults: Defaults
             scaled.add(lhs)
         elif op == "~~" and rank[lhs] > rank[rhs]:
             lhs, rhs = rhs, lhs
-        rows.append(Row(lhs, op, rhs, 1, group, group, 1, free, value, False, label, lower, upper))
+        rows.append(Row(lhs, op, rhs, 1, *place, free, value, False, label, lower, upper))
     return rows
 
 
@@ -82,8 +104,8 @@ def _single_indicators(written: Sequence[Written]) -> frozenset[str]:
 _Automatic = tuple[str, str, str, bool, float, bool]
 
 
-def _automatic(names: BlockNames, defaults: Defaults, single: frozenset[str], means: bool) -> Iterator[_Automatic]:
-    """Yield ``(lhs, op, rhs, free, value, exo)`` of everything the defaults may add."""
+def _automatic(names: BlockNames, defaults: Defaults, single: frozenset[str], random: frozenset[str], means: bool) -> Iterator[_Automatic]:
+    """Yield ``(lhs, op, rhs, free, value, exo)`` of everything the defaults may add; covariates that are `random` are not fixed."""
     exogenous = set(names.exogenous)
     latent = set(names.latent)
     free = defaults.auto_var
@@ -107,14 +129,15 @@ def _automatic(names: BlockNames, defaults: Defaults, single: frozenset[str], me
             yield one, "~~", other, not zero, 0.0 if zero else math.nan, False
     for number, one in enumerate(names.exogenous):
         for other in names.exogenous[number:]:
-            zero = not fixed_x and not free and one == other
-            yield one, "~~", other, not fixed_x and not zero, 0.0 if zero else math.nan, fixed_x
+            fixed = fixed_x and not {one, other} & random
+            zero = not fixed and not free and one == other
+            yield one, "~~", other, not fixed and not zero, 0.0 if zero else math.nan, fixed
     if means:
-        yield from _intercepts(names, defaults)
+        yield from _intercepts(names, defaults, random)
 
 
-def _intercepts(names: BlockNames, defaults: Defaults) -> Iterator[_Automatic]:
-    exogenous = set(names.exogenous)
+def _intercepts(names: BlockNames, defaults: Defaults, random: frozenset[str]) -> Iterator[_Automatic]:
+    exogenous = set(names.exogenous) - random
     for name in names.observed:
         if name in exogenous and defaults.fixed_x:
             yield name, "~1", "", False, math.nan, True

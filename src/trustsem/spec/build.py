@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trustsem.errors import ModelError, OptionError
-from trustsem.spec.automatic import complete_block
+from trustsem.spec.automatic import BlockPlace, complete_block
 from trustsem.spec.defaults import Defaults
 from trustsem.spec.equality import apply_equal, apply_group_equal, group_equal_option, share_fixed_values
 from trustsem.spec.names import block_names
@@ -69,23 +69,28 @@ def build_table(
     kinds = group_equal_option(group_equal)
     statements = parse(model)
     refuse_unavailable(statements, model)
-    written, headers = written_blocks(statements, n_groups, model)
-    if headers and group_labels:
-        written, headers = in_data_order(written, headers, group_labels)
+    stated = written_blocks(statements, n_groups, model)
+    if stated.labels and group_labels:
+        stated = in_data_order(stated, group_labels)
+    written, headers, levels = stated
     means = (
         bool(defaults.meanstructure if defaults.meanstructure is not None else len(written) > 1)
+        or levels > 1
         or any(entry.op == "~1" for block in written for entry in block)
         or (len(written) > 1 and bool({"intercepts", "means"} & set(kinds)))
     )
-    rank = _rank(written if headers else written[:1])
-    blocks = [complete_block(block, defaults, rank=rank, means=means, group=number) for number, block in enumerate(written, 1)]
-    if kinds and len(blocks) > 1:
-        names = [block_names(block) for block in blocks]
-        blocks = apply_group_equal(blocks, names, kinds, group_partial, defaults, loosen=not headers)
+    rank = _rank(written if headers else written[:levels])
+    blocks = []
+    for number, block in enumerate(written):
+        partner = written[number - number % levels + (number + 1) % levels] if levels > 1 else ()
+        place = BlockPlace(number + 1, number // levels + 1, number % levels + 1)
+        blocks.append(complete_block(block, defaults, rank=rank, means=means, place=place, partner=partner))
+    if kinds and len(blocks) > levels:
+        blocks = apply_group_equal(blocks, kinds, group_partial, defaults, levels=levels, loosen=not headers)
     blocks = apply_equal(blocks, written, model)
     rows = share_fixed_values([row for block in blocks for row in block])
     relations = build_relations([statement for statement in statements if isinstance(statement, StatedRelation)], rows, model)
-    return ParameterTable(tuple(rows), relations, headers, n_groups=len(blocks))
+    return ParameterTable(tuple(rows), relations, headers, n_groups=len(blocks) // levels, n_levels=levels)
 
 
 def _rank(written: Sequence[Sequence[Written]]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from trustsem.errors import ModelError, ModelSyntaxError, OptionError, closest
 from trustsem.spec.defaults import Defaults
-from trustsem.spec.names import BlockNames
+from trustsem.spec.names import block_names
 from trustsem.spec.table import Row
 from trustsem.spec.written import Written
 
@@ -63,28 +63,22 @@ def group_equal_option(group_equal: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def apply_group_equal(
-    blocks: list[list[Row]],
-    names: Sequence[BlockNames],
-    kinds: Collection[str],
-    partial: str | Sequence[str],
-    defaults: Defaults,
-    *,
-    loosen: bool = True,
+    blocks: list[list[Row]], kinds: Collection[str], partial: str | Sequence[str], defaults: Defaults, *, levels: int = 1, loosen: bool = True
 ) -> list[list[Row]]:
     """Set parameters equal over groups.
 
     Parameters
     ----------
     blocks : list of list of Row
-        The complete rows of every group.
-    names : sequence of BlockNames
-        The names of every group.
+        The complete rows of every group and level, group by group.
     kinds : collection of str
         From :func:`group_equal_option`.
     partial : sequence of str
         Parameters left free to differ, such as ``"f=~x2"`` or ``"x1~1"``.
     defaults : Defaults
         Decides which side effects equality has.
+    levels : int
+        Number of levels; equality holds within each.
     loosen : bool
         Whether it has them at all; not if the text spells out every group, as in lavaan.
 
@@ -95,22 +89,40 @@ def apply_group_equal(
         means are free from the second group on; with equal loadings and ``std_lv``, so are automatic latent variances.
     """
     exempt = _partial(blocks, partial)
+    result = list(blocks)
+    for level in range(levels):
+        offset = sum(len(rows) for rows in blocks[:level])
+        # Means of people's own parts are 0; those of the clusters carry the differences between groups.
+        freed = set(kinds) if level == levels - 1 else set(kinds) - {"intercepts"}
+        result[level::levels] = _equal_over_groups(blocks[level::levels], offset, kinds, exempt, (defaults, freed) if loosen else None)
+    return result
+
+
+def _equal_over_groups(
+    blocks: list[list[Row]],
+    offset: int,
+    kinds: Collection[str],
+    exempt: Collection[tuple[str, str, str]],
+    loosen: tuple[Defaults, Collection[str]] | None,
+) -> list[list[Row]]:
+    """Set parameters of one level equal; its rows in the first group begin at `offset` in the table. Nothing is freed without `loosen`."""
     first = {(row.lhs, row.op, row.rhs): number for number, row in enumerate(blocks[0])}
     shared: dict[int, str] = {}
     result = []
-    for group, (rows, block) in enumerate(zip(blocks, names, strict=True)):
-        latent, exogenous = set(block.latent), set(block.exogenous)
+    for group, rows in enumerate(blocks):
+        names = block_names(rows)
+        latent, exogenous = set(names.latent), set(names.exogenous)
         changed = []
         for row in rows:
             key = (row.lhs, row.op, row.rhs)
-            if loosen and group and not row.user:
-                row = _loosened(row, latent, kinds, defaults)
+            if loosen is not None and group and not row.user:
+                row = _loosened(row, latent, loosen[1], loosen[0])
             number = first.get(key)
             if group and number is not None and key not in exempt and any(_KINDS[kind](row, latent, exogenous) for kind in kinds):
                 model = blocks[0][number]
                 # What the user wrote differently for each group (labels, or fixed in one and free in the other) stays.
                 if not row.label and not model.label and row.free and model.free:
-                    shared[number] = f".p{number + 1}."
+                    shared[number] = f".p{offset + number + 1}."
                     row = row._replace(label=shared[number])
             changed.append(row)
         result.append(changed)

@@ -21,7 +21,7 @@ OPERATORS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 MODIFIERS: Final[Mapping[str, str]] = MappingProxyType({"efa": "exploratory blocks", "rv": "random slopes"})
-HEADERS: Final[Mapping[str, str]] = MappingProxyType({"level": "several levels", "block": "several blocks (write 'group:' for groups)"})
+HEADERS: Final[Mapping[str, str]] = MappingProxyType({"block": "several blocks (write 'group:' for groups, 'level:' for levels)"})
 
 
 def refuse_unavailable(statements: Iterable[Statement], text: str) -> None:

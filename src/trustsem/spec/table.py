@@ -122,12 +122,12 @@ class ParameterTable:
         -------
         tuple of str
             The label where there is one (also an internal one), else ``lhs``, ``op``, ``rhs`` together, with ``.g2`` appended in group 2 and so on
-            (and ``.l2`` in level 2).
+            (then ``.l2`` at level 2).
         """
         names = []
         for row in self.rows:
             if row.free:
-                suffix = (f".l{row.level}" if row.level > 1 else "") + (f".g{row.group}" if row.group > 1 else "")
+                suffix = (f".g{row.group}" if row.group > 1 else "") + (f".l{row.level}" if row.level > 1 else "")
                 names.append(row.label or row.name + suffix)
         return tuple(names)
 

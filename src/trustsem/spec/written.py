@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from trustsem.errors import ModelError, ModelSyntaxError
-from trustsem.spec.statements import Formula, Free, Header, Modifier, Statement, Term
+from trustsem.spec.sections import Cells, read_sections
+from trustsem.spec.statements import Free, Modifier, Statement
 
-__all__ = ["Written", "in_data_order", "written_blocks"]
+__all__ = ["Written", "WrittenModel", "in_data_order", "written_blocks"]
 
 
 class Written(NamedTuple):
@@ -55,11 +56,26 @@ class Written(NamedTuple):
         return False
 
 
-_Cells = dict[tuple[str, str, str], tuple[Term, tuple[Modifier, ...]]]
+class WrittenModel(NamedTuple):
+    """Everything the user wrote.
+
+    Attributes
+    ----------
+    blocks : tuple of tuple of Written
+        One per group and level, group by group.
+    labels : tuple of str
+        The labels of the ``group:`` headers, empty without any.
+    n_levels : int
+        1 or 2.
+    """
+
+    blocks: tuple[tuple[Written, ...], ...]
+    labels: tuple[str, ...]
+    n_levels: int
 
 
-def written_blocks(statements: Sequence[Statement], n_groups: int, text: str) -> tuple[tuple[tuple[Written, ...], ...], tuple[str, ...]]:
-    """Collect the parameters of every group.
+def written_blocks(statements: Sequence[Statement], n_groups: int, text: str) -> WrittenModel:
+    """Collect the parameters of every group and level.
 
     Parameters
     ----------
@@ -72,114 +88,69 @@ def written_blocks(statements: Sequence[Statement], n_groups: int, text: str) ->
 
     Returns
     -------
-    blocks : tuple of tuple of Written
-        One per group.
-    labels : tuple of str
-        The labels of the ``group:`` headers, empty without any.
+    WrittenModel
 
     Raises
     ------
     ModelSyntaxError
-        For a parameter written twice, or modifiers that contradict each other or do not fit the number of groups.
+        For a parameter written twice, headers out of order, or modifiers that contradict each other or do not fit the number of groups.
     ModelError
         For headers that do not fit the number of groups, or a model without any formula.
+    NotAvailableError
+        For more than two levels.
     """
-    sections, labels = _sections(statements, text)
-    if not any(cells for cells in sections):
+    sections = read_sections(statements, text)
+    labels = sections.labels
+    if not any(cells for group in sections.groups for cells in group):
         raise ModelError("The model is empty: it has no formula. A formula is such as 'f =~ x1 + x2 + x3' or 'y ~ x'.")
-    if not labels:
-        return tuple(_resolved(sections[0], group, n_groups, text) for group in range(n_groups)), ()
-    if n_groups not in {1, len(labels)}:
+    if labels and n_groups not in {1, len(labels)}:
         raise ModelError(f"The model has {len(labels)} 'group:' header(s), but there are {n_groups} groups. Write one header per group, or none.")
-    for label, cells in zip(labels, sections, strict=True):
-        if not cells:
-            raise ModelError(f"The model has no formula for group {label!r}.")
-    return tuple(_resolved(cells, 0, 1, text) for cells in sections), labels
+    for number, group in enumerate(sections.groups):
+        for level, cells in enumerate(group, 1):
+            if not cells:
+                where = (f"group {labels[number]!r}" if labels else "") + (", " if labels and sections.n_levels > 1 else "")
+                where += f"level {level}" if sections.n_levels > 1 else ""
+                raise ModelError(f"The model has no formula for {where}.")
+    if labels:
+        blocks = tuple(_resolved(cells, 0, 1, text) for group in sections.groups for cells in group)
+    else:
+        blocks = tuple(_resolved(cells, group, n_groups, text) for group in range(n_groups) for cells in sections.groups[0])
+    return WrittenModel(blocks, labels, sections.n_levels)
 
 
-def in_data_order(
-    blocks: tuple[tuple[Written, ...], ...], headers: tuple[str, ...], labels: Sequence[str]
-) -> tuple[tuple[tuple[Written, ...], ...], tuple[str, ...]]:
+def in_data_order(model: WrittenModel, labels: Sequence[str]) -> WrittenModel:
     """Put the sections of a model in the order that the groups have in the data.
 
     Parameters
     ----------
-    blocks, headers
-        From :func:`written_blocks`.
+    model : WrittenModel
+        With ``group:`` headers.
     labels : sequence of str
         Labels of the groups in the data.
 
     Returns
     -------
-    blocks, labels
-        In the order of the data.
+    WrittenModel
 
     Raises
     ------
     ModelError
         If the headers are neither the labels nor the numbers of the groups.
     """
+    headers, levels = model.labels, model.n_levels
     wanted = tuple(str(label) for label in labels)
     numbers = tuple(str(number) for number in range(1, len(wanted) + 1))
     for names in (wanted, numbers):
         if sorted(headers) == sorted(names):
-            return tuple(blocks[headers.index(name)] for name in names), wanted
+            starts = [headers.index(name) * levels for name in names]
+            return model._replace(blocks=tuple(block for start in starts for block in model.blocks[start : start + levels]), labels=wanted)
     raise ModelError(
         f"The 'group:' headers are {', '.join(map(repr, headers))}, but the groups of the data are {', '.join(map(repr, wanted))}. "
         f"Use the labels of the data, or the numbers 1 to {len(wanted)}."
     )
 
 
-def _sections(statements: Sequence[Statement], text: str) -> tuple[list[_Cells], tuple[str, ...]]:
-    """Gather terms by parameter, one section per ``group:`` header."""
-    sections: list[_Cells] = [{}]
-    labels: list[str] = []
-    for statement in statements:
-        if isinstance(statement, Header) and statement.kind == "group":
-            if statement.label in labels:
-                raise ModelSyntaxError(f"There are two headers for group {statement.label!r}.", text, statement.position, 5)
-            if labels:
-                sections.append({})
-            elif sections[0]:
-                raise ModelSyntaxError(
-                    "Formulas before the first 'group:' header belong to no group. Repeat them in each group.", text, statement.position, 5
-                )
-            labels.append(statement.label)
-        elif isinstance(statement, Formula):
-            _add(sections[-1], statement, text)
-    return sections, tuple(labels)
-
-
-def _add(cells: _Cells, formula: Formula, text: str) -> None:
-    own: set[tuple[str, str, str]] = set()
-    for left in formula.left:
-        for right in formula.right:
-            key = _key(formula.op, left, right, text)
-            flipped = (key[2], "~~", key[0])
-            if key[1] == "~~" and flipped in cells:
-                key = flipped
-            if key not in cells:
-                own.add(key)
-                cells[key] = (right, right.modifiers)
-            elif key in own:
-                # Repeating a term within its formula adds modifiers to it.
-                cells[key] = (cells[key][0], cells[key][1] + right.modifiers)
-            else:
-                problem = f"The parameter '{''.join(key)}' is written twice. Give all its modifiers in one formula, such as 'y ~ a*x + start(1)*x'."
-                raise ModelSyntaxError(problem, text, right.position, right.length)
-
-
-def _key(op: str, left: Term, right: Term, text: str) -> tuple[str, str, str]:
-    if right.name:
-        if left.name == right.name and op != "~~":
-            verb = "be measured by" if op == "=~" else "depend on"
-            raise ModelError(f"The variable {left.name!r} cannot {verb} itself ('{left.name} {op} {right.name}'). Remove the term.")
-        return (left.name, op, right.name)
-    # "f =~ 0" declares a latent variable without indicators; it is stored as lavaan does, as a loading of 0 on itself.
-    return (left.name, "~1", "") if op == "~" else (left.name, op, left.name)
-
-
-def _resolved(cells: _Cells, group: int, n_groups: int, text: str) -> tuple[Written, ...]:
+def _resolved(cells: Cells, group: int, n_groups: int, text: str) -> tuple[Written, ...]:
     """Pick the entries of one group from every modifier."""
     block = []
     for (lhs, op, rhs), (term, modifiers) in cells.items():

@@ -5,7 +5,7 @@ Where they are not followed:
 * The degrees of freedom of a total score test are those that releasing the restrictions identifies; lavaan counts the restrictions (``hs_groups``,
   equal intercepts: 12 and not 15, because intercepts and latent means are not identified together). The statistic is the same.
 * Satorra & Bentler's (2010) test for MLR: lavaan takes the Hessian of the general model away from its minimum, where it depends on how the model is
-  scaled (``hs_mlr``: another number with std.lv=TRUE) and need not be definite. Ours takes the expected information. lavaan's number is computed here.
+  scaled (``hs_mlr``: another number with std.lv=TRUE) and need not be definite. Ours takes the expected information; lavaan's is computed here.
 * The same test where the general model fixes what the restricted one frees (metric and scalar invariance: latent means) is not compared: lavaan puts
   the restricted estimates into the general model parameter by parameter, and so at moments that the restricted model does not imply.
 * lavaan's score test of a parameter that the text fixes (``0*x``) is 0, where its modification index is not; ours is the modification index.

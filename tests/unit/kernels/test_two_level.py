@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from helpers import DATA, complex_step, reference_moments
-from trustsem.data.two_level import cluster_moments, joint_order, sort_clusters
+from trustsem.data.two_level import TwoLevelData, cluster_moments, joint_order, sort_clusters
 from trustsem.data.two_level_saturated import independent_levels, saturated_levels
 from trustsem.kernels.scoring import CONVERGED, STATUS, VALUE, X, advance, new_search
 from trustsem.kernels.two_level import evaluate_two_level
@@ -141,8 +141,12 @@ def evaluate(kernel, model, data, theta, share=1.0):
     return kernel(model.structure, 0, data, share, theta, gradient, hessian), gradient, hessian
 
 
-def likelihood_of(data, moments=()):
-    return TwoLevelLikelihood((data,), moments, np.zeros(1), np.array([float(len(data.rows))]))
+def likelihood_of(rows, codes, columns):
+    return TwoLevelLikelihood((TwoLevelData(rows, codes, tuple(columns[0]), tuple(columns[1])),), np.array([float(len(rows)), 0.0]))
+
+
+def gradient_of(model, data, theta):
+    return evaluate(evaluate_clusters, model, data, theta)[1]
 
 
 # ---- complete data --------------------------------------------------------------------------------------------------------------------
@@ -192,7 +196,7 @@ def test_missing_values_equal_the_reference(name, missing):
 def test_hessians_are_exact(name, missing):
     problem = setting(name, missing=missing, clusters=12)
     model, rows, codes, columns, theta = problem
-    likelihood = likelihood_of(sort_clusters(rows, codes, *columns))
+    likelihood, data = likelihood_of(rows, codes, columns), sort_clusters(rows, codes, *columns)
     expected = reference_expected(*problem)
     size = np.abs(expected).max()
     np.testing.assert_allclose(likelihood.expected(model.structure, theta), expected, rtol=1e-9, atol=1e-11 * size)
@@ -200,10 +204,7 @@ def test_hessians_are_exact(name, missing):
     step = 1e-4
     for k in range(theta.size):
         shift = step * np.eye(theta.size)[k]
-        near, far = (
-            likelihood.slope(model.structure, theta + factor * shift)[1] - likelihood.slope(model.structure, theta - factor * shift)[1]
-            for factor in (1, 2)
-        )
+        near, far = (gradient_of(model, data, theta + factor * shift) - gradient_of(model, data, theta - factor * shift) for factor in (1, 2))
         wanted = (8.0 * near - far) / (12.0 * step)
         np.testing.assert_allclose(observed[k], wanted, rtol=1e-6, atol=1e-9 * np.abs(observed).max())
     np.testing.assert_allclose(observed, observed.T, rtol=1e-12, atol=1e-12 * size)
@@ -214,7 +215,7 @@ def test_the_hessian_of_the_search_is_near_the_expected_one(missing, low, high):
     model, rows, codes, columns, theta = setting("no_own_variables", missing=missing, clusters=60)
     data = sort_clusters(rows, codes, *columns)
     _, _, hessian = evaluate(evaluate_clusters, model, data, theta)
-    ratios = np.linalg.eigvals(np.linalg.solve(likelihood_of(data).expected(model.structure, theta), hessian)).real
+    ratios = np.linalg.eigvals(np.linalg.solve(likelihood_of(rows, codes, columns).expected(model.structure, theta), hessian)).real
     assert low < ratios.min()
     assert ratios.max() < high
 
@@ -232,7 +233,9 @@ def test_clusters_without_people_or_without_own_values_count_for_what_they_have(
     np.testing.assert_allclose(scores, -0.5 * wanted, rtol=1e-8, atol=1e-9 * np.abs(wanted).max())
     np.testing.assert_array_equal(scores[5], 0.0)
     assert evaluate(evaluate_clusters, model, data, theta)[0] == pytest.approx(reference_value(*problem, theta), rel=1e-12)
-    np.testing.assert_allclose(likelihood_of(data).expected(model.structure, theta), reference_expected(*problem, theta), rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(
+        likelihood_of(rows, codes, columns).expected(model.structure, theta), reference_expected(*problem, theta), rtol=1e-8, atol=1e-8
+    )
 
 
 # ---- borders --------------------------------------------------------------------------------------------------------------------------
@@ -258,7 +261,7 @@ def test_undefined_points_are_infinite_not_an_exception(level, variance):
     assert evaluate(evaluate_two_level, model, cluster_moments(rows, codes, *columns), theta)[0] == np.inf
     assert evaluate(evaluate_clusters, model, data, theta)[0] == np.inf
     assert np.isnan(clusters_scores(model.structure, 0, data, theta)).all()
-    assert np.isnan(likelihood_of(data).expected(model.structure, theta)).all()
+    assert np.isnan(likelihood_of(rows, codes, columns).expected(model.structure, theta)).all()
 
 
 def test_own_variables_without_variance_are_undefined():
@@ -299,16 +302,19 @@ def test_groups_add_up_and_share_parameters():
     model = compile_model(build_table(text, defaults, n_groups=4))
     rng = np.random.default_rng(2)
     theta = random_theta(model, rng)
-    groups = [random_rows(rng, missing=0.1) for _ in range(2)]
-    data = tuple(sort_clusters(rows, codes, *columns_of(model, COLUMNS)[2 * g : 2 * g + 2]) for g, (rows, codes) in enumerate(groups))
-    likelihood = TwoLevelLikelihood(data, (), np.array([10.0, 20.0]), np.array([0.4, 0.6]))
-    parts = [likelihood.value(model.structure, theta, share) for share in np.eye(2)]
-    assert likelihood.value(model.structure, theta) == pytest.approx(0.4 * parts[0] + 0.6 * parts[1], rel=1e-13)
-    value, gradient = likelihood.slope(model.structure, theta)
+    columns = columns_of(model, COLUMNS)
+    groups = []
+    for g in range(2):
+        rows, codes = random_rows(rng, missing=0.1, clusters=60)
+        groups.append(TwoLevelData(rows, codes, tuple(columns[2 * g]), tuple(columns[2 * g + 1])))
+    likelihood = TwoLevelLikelihood(tuple(groups), np.array([0.4, 0.0, 0.6, 0.0]))
+    parts = [likelihood.value(model.structure, theta, share) for share in np.eye(4)]
+    assert parts[1] == parts[3] == 0.0
+    assert likelihood.value(model.structure, theta) == pytest.approx(0.4 * parts[0] + 0.6 * parts[2], rel=1e-13)
+    _, gradient = likelihood.slope(model.structure, theta)
     scores = likelihood.scores(model.structure, theta)
-    wanted = -2.0 * sum(share * score.sum(axis=0) / n for share, score, n in zip((0.4, 0.6), scores, likelihood.n_rows, strict=True))
+    wanted = -2.0 * sum(share * score.sum(axis=0) / len(group.values) for share, score, group in zip((0.4, 0.6), scores, groups, strict=True))
     np.testing.assert_allclose(gradient, wanted, rtol=1e-10)
-    assert likelihood.scoring(model.structure, theta)[0] == value
     step = 1e-5 * np.eye(theta.size)
     numeric = np.array([(likelihood.slope(model.structure, theta + s)[1] - likelihood.slope(model.structure, theta - s)[1]) / 2e-5 for s in step])
     np.testing.assert_allclose(likelihood.hessian(model.structure, theta), numeric, rtol=1e-6, atol=1e-8)
@@ -324,7 +330,7 @@ DEMO["holes"] = DEMO["factors"]
 
 
 def demo(name):
-    """Return model, data and the constant that lavaan's log-likelihood (which leaves out covariates) differs by, twice and negative."""
+    """Return model, data, rows with clusters and columns, the constant by which lavaan's deviance differs (no covariates), and the frame."""
     first, second = DEMO[name]
     zero = "".join(f"\n{y} ~ 0*1" for y in ("y1", "y2", "y3", "y4", "y5", "y6") if y in first)
     defaults = replace(defaults_for("sem"), meanstructure=True, fixed_x=False)
@@ -339,7 +345,7 @@ def demo(name):
             n, p = values.shape
             constant -= n * (np.linalg.slogdet(np.cov(values.T, bias=True))[1] + p * (1.0 + np.log(2.0 * np.pi)))
     data = sort_clusters(rows, codes, *columns) if name == "holes" else cluster_moments(rows, codes, *columns)
-    return model, data, sort_clusters(rows, codes, *columns), constant, frame
+    return model, data, (rows, codes, columns), constant, frame
 
 
 def fitted(model, data, frame):
@@ -368,9 +374,9 @@ def test_lavaan_finds_the_same_maximum(name):
     lavaan = json.loads((LAVAAN / "expected.json").read_text())[name]
     assert -0.5 * (deviance + constant) == pytest.approx(lavaan["logl"], rel=1e-9)
     assert -0.5 * (deviance + constant) >= lavaan["logl"]
-    information = 0.5 * likelihood_of(rows).hessian(model.structure, theta)
-    vcov = np.linalg.inv(information)
-    scores = clusters_scores(model.structure, 0, rows, theta)
+    likelihood = likelihood_of(*rows)
+    vcov = np.linalg.inv(0.5 * likelihood.hessian(model.structure, theta))
+    (scores,) = likelihood.scores(model.structure, theta)
     errors, robust = (np.sqrt(np.diag(matrix)) for matrix in (vcov, vcov @ scores.T @ scores @ vcov))
     place = {(row.lhs, row.op, row.rhs, row.block): int(model.theta_of_row[k]) for k, row in enumerate(model.table.rows)}
     order = [place[key] for key in zip(lavaan["lhs"], lavaan["op"], lavaan["rhs"], lavaan["level"], strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from trustsem.spec.export.shared import one_level
 from trustsem.spec.names import block_names
 from trustsem.spec.table import ParameterTable
 
@@ -24,6 +25,7 @@ def to_dagitty(table: ParameterTable) -> str:
         ``dag { ... }``: one line per variable (latent ones marked), one per arrow, ``<->`` for a covariance. Parameters fixed to 0 are
         no arrows; means are not part of a graph.
     """
+    one_level(table, "dagitty")
     names = block_names(table.rows)
     lines = [f"  {_name(variable)} [latent]" for variable in names.latent]
     lines.extend(f"  {_name(variable)}" for variable in names.observed)

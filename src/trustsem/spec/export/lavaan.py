@@ -30,10 +30,13 @@ def to_lavaan(table: ParameterTable) -> str:
     for name, rows in zip(group_names(table), rows_by_group(table), strict=True):
         if table.n_groups > 1:
             lines.append(f"group: {name}")
-        kept = [row for row in rows if not row.exo]
-        for (lhs, op), members in groupby(kept, key=lambda row: (row.lhs, row.op)):
-            terms = [term for row in members for term in _terms(row, labels)]
-            lines.append(f"{lhs} {'~' if op == '~1' else op} {' + '.join(terms)}")
+        for level, of_level in groupby(rows, key=lambda row: row.level):
+            if table.n_levels > 1:
+                lines.append(f"level: {level}")
+            kept = [row for row in of_level if not row.exo]
+            for (lhs, op), members in groupby(kept, key=lambda row: (row.lhs, row.op)):
+                terms = [term for row in members for term in _terms(row, labels)]
+                lines.append(f"{lhs} {'~' if op == '~1' else op} {' + '.join(terms)}")
     lines.extend(f"{relation.lhs} {relation.op} {relation.rhs}" for relation in table.relations)
     return "\n".join(lines) + "\n"
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 
-from trustsem.spec.export.shared import group_names, number, printable_labels, rows_by_group
+from trustsem.spec.export.shared import group_names, number, one_level, printable_labels, rows_by_group
 from trustsem.spec.expressions import Expression
 from trustsem.spec.names import block_names
 from trustsem.spec.table import ParameterTable, Relation, Row
@@ -31,6 +31,7 @@ def to_mplus(table: ParameterTable) -> str:
         ``MODEL:`` and, if needed, one section per further group and ``MODEL CONSTRAINT:``. Every parameter is written out; covariances
         that Mplus would add by itself are fixed to 0. Names of more than 8 characters are shortened and listed in comments.
     """
+    one_level(table, "Mplus")
     labels = printable_labels(table)
     defined = [relation.lhs for relation in table.relations if relation.op == ":="]
     variables = [name for row in table.rows for name in (row.lhs, row.rhs) if name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 
-from trustsem.spec.export.shared import group_names, number, printable_labels, rows_by_group
+from trustsem.spec.export.shared import group_names, number, one_level, printable_labels, rows_by_group
 from trustsem.spec.expressions import Expression
 from trustsem.spec.names import block_names
 from trustsem.spec.table import ParameterTable, Row
@@ -27,6 +27,7 @@ def to_openmx(table: ParameterTable) -> str:
         Code that expects the data frame ``data`` (with several groups: a list of data frames in the order of the groups). OpenMx
         estimates the moments of all variables, so those of fixed covariates are free there, which leaves the other estimates as they are.
     """
+    one_level(table, "OpenMx")
     # A dot in a label would mean a cell of a matrix there.
     labels = {label: name.replace(".", "_") for label, name in printable_labels(table).items()}
     parts = []

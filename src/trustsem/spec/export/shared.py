@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from trustsem.errors import NotAvailableError
 from trustsem.spec.table import ParameterTable, Row
 
-__all__ = ["group_names", "number", "printable_labels", "rows_by_group"]
+__all__ = ["group_names", "number", "one_level", "printable_labels", "rows_by_group"]
+
+
+def one_level(table: ParameterTable, program: str) -> None:
+    """Refuse a table of two levels.
+
+    Raises
+    ------
+    NotAvailableError
+    """
+    if table.n_levels > 1:
+        raise NotAvailableError(f"A model of two levels cannot be written for {program} yet. Export it to lavaan.")
 
 
 def printable_labels(table: ParameterTable) -> dict[str, str]:
