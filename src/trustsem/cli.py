@@ -191,7 +191,7 @@ def fit(
     text, table = _read(model), ts.read_table(data)
     moments = {"data": table} if cov is None else {"sample_cov": _square(table, data), "sample_nobs": cov}
     means = True if meanstructure else None
-    sampling = {name: value for name, value in (("cluster", cluster), ("sampling_weights", weights)) if value is not None}
+    sampling: dict[str, Any] = {name: value for name, value in (("cluster", cluster), ("sampling_weights", weights)) if value is not None}
     fitted = ts.sem(text, estimator=estimator, group=group, missing=missing, std_lv=std_lv, meanstructure=means, **sampling, **moments)
     print(str(fitted.summary(fit_measures=True, standardized=standardized)).rstrip())
     if json is not None:

@@ -111,9 +111,12 @@ WARNING_REMEDIES: Mapping[str, str] = MappingProxyType(
         "TS-DATA-05": "Too much is missing for the saturated model to be well determined: its likelihood, and the tests that use it, are "
         "approximate. Leave out the variables with most missing values.",
         "TS-CLUSTER-01": "Clusters are few: what is computed from their differences (robust standard errors and tests, all of level 2) is "
-        "unstable, and standard errors are too small. Read p-values with caution; 30 clusters are a usual minimum, and there should be more than parameters.",
+        "unstable, and standard errors are too small. Read p-values with caution; 30 clusters are a usual minimum, and there should be more "
+        "clusters than parameters.",
         "TS-BOOT-01": "Some bootstrap draws could not be fitted and were left out of the standard errors. More than a few per cent speak of a model "
         "that the data hardly determine: look at `ts.bootstrap(fit, ...).failures`.",
+        "TS-CLUSTER-02": "The saturated model of two levels was not found to full precision: clusters are few for so many variables, or some hardly "
+        "vary between clusters. Its likelihood, and the tests that use it, are approximate. Use fewer variables at level 2.",
         "TS-ID-01": "The information matrix is singular: the parameters named are not identified. Fix one of them or add information.",
         "TS-FIT-01": "The search did not converge. Look at the starting values, at the scale of the variables and at the model itself.",
         "TS-FIT-02": "The solution is inadmissible (a negative variance, or a covariance matrix that is not positive definite). The numbers "

@@ -81,7 +81,7 @@ def flags() -> dict[str, Mistake]:
 
 def later() -> dict[str, Mistake]:
     """Options that lavaan users know and that would change the result."""
-    known = {"ordered": ["x1"], "bootstrap": 100, "parameterization": "theta"}
+    known = {"ordered": ["x1"], "parameterization": "theta"}
     known |= {"conditional_x": True, "effect_coding": True}
     made = [option(name, value, "not available yet", f"Leave {name}= out", error=ts.NotAvailableError) for name, value in known.items()]
     return dict([*made, option("ordered", True, "not available yet", error=ts.NotAvailableError)])

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 import trustsem as ts
-from messages.cases import COV, DATA, ONE, Mistake, cfa, hopeless, sem
+from messages.cases import ONE, Mistake, cfa, hopeless
 from messages.robust import HOLES, MOMENTS, weights
 
 
@@ -26,7 +24,9 @@ MISTAKES: dict[str, Mistake] = {
     "seed of the bootstrap": Mistake(lambda: bootstrap(seed=-1), ts.OptionError, ("seed=-1", "at least 0")),
     "empty chunks": Mistake(lambda: bootstrap(chunk_size=0), ts.OptionError, ("chunk_size=0", "at least 1")),
     "unknown kind of bootstrap": Mistake(lambda: bootstrap(kind="parametric"), ts.OptionError, ("kind='parametric'", "'bollen_stine'")),
-    "bootstrap without convergence": Mistake(lambda: bootstrap(hopeless()), ts.OptionError, ("did not converge", "positive definite", "fit.warnings")),
+    "bootstrap without convergence": Mistake(
+        lambda: bootstrap(hopeless()), ts.OptionError, ("did not converge", "positive definite", "fit.warnings")
+    ),
     "bootstrap of semopy": Mistake(lambda: bootstrap(cfa(engine="semopy")), ts.NotAvailableError, ("engine='semopy'", "engine='trustsem'")),
     "bootstrap of moments": Mistake(lambda: bootstrap(cfa(ONE, None, **MOMENTS)), ts.DataError, ("rows of the data", "Fit the model to rows")),
     "Bollen-Stine without a test": Mistake(
@@ -45,10 +45,11 @@ MISTAKES: dict[str, Mistake] = {
     "Monte Carlo level as text": Mistake(lambda: monte_carlo().effects(level="a"), ts.OptionError, ("level='a'", "between 0 and 1")),
     "Monte Carlo type": Mistake(lambda: monte_carlo().standardized_solution("all"), ts.OptionError, ("type='all'", "'std_all'")),
     "Monte Carlo without errors": Mistake(
-        lambda: ts.monte_carlo(cfa(se="none"), seed=1), ts.OptionError, ("no covariance matrix", "se='none'", "Leave se= out")
+        lambda: ts.monte_carlo(cfa(se="none"), seed=1), ts.OptionError, ("no covariance matrix", "se='none'", "leave se= out")
     ),
     "one draw for standard errors": Mistake(
         lambda: cfa(se="bootstrap", bootstrap=1), ts.DataError, ("1 of 1 bootstrap draws", "at least two", "bootstrap=1000")
     ),
-    "draws without their errors": Mistake(lambda: cfa(bootstrap=100), ts.NotAvailableError, ("bootstrap=100", "Leave bootstrap= out")),
+    "draws without their errors": Mistake(lambda: cfa(bootstrap=100), ts.OptionError, ("bootstrap=100", "se='standard'", "give se='bootstrap'")),
+    "seed without draws": Mistake(lambda: cfa(seed=3, se="robust_sem"), ts.OptionError, ("seed=3", "se='robust_sem'", "Leave seed= out")),
 }

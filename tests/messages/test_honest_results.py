@@ -68,6 +68,11 @@ ODD: dict[str, Odd] = {
     "units far apart": Odd(fit("cfa", TWO, data=DATA.assign(x1=DATA["x1"] * 1e12, x2=DATA["x2"] * 1e-12)), "cai", ("TS-DATA-02",)),
     "a correlation matrix": Odd(fit("cfa", "f =~ a + b + c", cov=correlations(".5 .5 .5", "a b c")), "cai", ("TS-DATA-03",)),
     "incomplete rows": Odd(fit("cfa", ONE, data=DATA.assign(x1=DATA["x1"].where(DATA["x1"] > 5))), "cai", ("TS-DATA-01",)),
+    "resamples in which a covariate is constant": Odd(
+        fit("sem", "x1 ~ x2", data=DATA.head(6).assign(x2=[0.0, 0.0, 0.0, 0.0, 0.0, 1.0]), se="bootstrap", bootstrap=40, seed=2),
+        "cai",
+        ("TS-BOOT-01",),
+    ),
     "more parameters than rows": Odd(fit("sem", "x1 ~ x2 + x3", data=DATA.head(4), fixed_x=False), "cai", ("TS-DATA-04",)),
     # not identified
     "free scale": Odd(fit("cfa", "f =~ NA*x1 + x2 + x3 + x4"), "ca", ("TS-ID-01",)),
@@ -256,5 +261,6 @@ def test_every_code_of_the_core_occurs_here() -> None:
         "TS-CMP-01": "unit/fitting",
         "TS-CMP-02": "unit/fitting",
         "TS-CLUSTER-01": "unit/fitting",
+        "TS-CLUSTER-02": "unit/fitting",
     }
     assert occurring | set(elsewhere) == set(WARNING_REMEDIES)

@@ -13,11 +13,16 @@ import pytest
 
 import trustsem as ts
 from helpers import SOURCE
-from messages import cases, imputed, robust, two_level
+from messages import cases, comparison, imputed, quality, resampling, robust, two_level
 from messages.cases import BAD_DATA, ONE, cfa
 
-MISTAKES = cases.MISTAKES | robust.MISTAKES | imputed.MISTAKES | two_level.MISTAKES
+MODULES = (cases, robust, imputed, resampling, comparison, quality, two_level)
+MISTAKES = {name: mistake for module in MODULES for name, mistake in module.MISTAKES.items()}
 CORE = ("kernels", "model", "estimators", "inference", "fitting", "simulators", "options.py")
+
+
+def test_no_mistake_hides_another_of_the_same_name() -> None:
+    assert len(MISTAKES) == sum(len(module.MISTAKES) for module in MODULES)
 
 
 @pytest.mark.parametrize("name", MISTAKES)

@@ -231,7 +231,7 @@ def bootstrap(
     check_count("chunk_size", chunk_size, 1)
     kind = choose("kind", kind, KINDS)
     if not fit.converged:
-        raise OptionError(f"A fit that did not converge cannot be bootstrapped. {fit.reason}")
+        raise OptionError(f"A fit that did not converge cannot be bootstrapped. {fit.reason} Look at `fit.warnings` for what to do.")
     if fit.options.engine != "trustsem":
         raise NotAvailableError(f"The bootstrap of a fit with engine={fit.options.engine!r} is not available. Fit with engine='trustsem'.")
     if kind == "bollen_stine" and not math.isfinite(fit.chisq.statistic):

@@ -50,7 +50,15 @@ def fit_options(estimator: Estimator, settings: Mapping[str, Any]) -> FitOptions
             f"missing={settings['missing']!r} needs a likelihood of incomplete rows, which estimator={estimator.name!r} does not have. "
             "Use estimator='ML' or 'MLR', or missing='listwise'."
         )
-    se = _standard_errors(estimator, settings, missing)
+    se, tests = _standard_errors(estimator, settings, missing), _tests(estimator, settings, missing)
+    if not estimator.has_likelihood:
+        _refuse_likelihood(estimator, settings, se, tests)
+    for name in ("bootstrap", "seed"):
+        if name in settings and se != "bootstrap":
+            raise OptionError(
+                f"{name}={settings[name]!r} belongs to se='bootstrap', but the standard errors are se={se!r}. "
+                f"Leave {name}= out, give se='bootstrap', or call ts.bootstrap() with the fit."
+            )
     sandwich = se in ("robust_huber_white", "robust_cluster")
     observed = missing != "listwise" or estimator.information == "observed" or (estimator.has_likelihood and (sandwich or _sampled(settings)))
     return FitOptions(
@@ -58,10 +66,19 @@ def fit_options(estimator: Estimator, settings: Mapping[str, Any]) -> FitOptions
         likelihood=settings.get("likelihood", "normal"),
         information=settings.get("information", "observed" if observed else "expected"),
         se=se,
-        test=_tests(estimator, settings, missing),
+        test=tests,
         missing=missing,
         engine=settings.get("engine", "trustsem"),
     )
+
+
+def _refuse_likelihood(estimator: Estimator, settings: Mapping[str, Any], se: str, tests: Sequence[str]) -> None:
+    """Refuse what is made of casewise likelihoods for an estimator that has none."""
+    wrong = [f"se={se!r}"] if se in ("robust_huber_white", "robust_cluster", "first_order") else []
+    wrong += [f"test={name!r}" for name in tests if name.startswith("yuan")]
+    wrong += ["cluster="] if settings.get("cluster") is not None else []
+    if wrong:
+        raise OptionError(f"{wrong[0]} needs a likelihood, which estimator={estimator.name!r} does not have. Use estimator='MLR', or leave it out.")
 
 
 def _sampled(settings: Mapping[str, Any]) -> bool:
@@ -75,7 +92,7 @@ def _standard_errors(estimator: Estimator, settings: Mapping[str, Any], missing:
     if given is None or given == "default":
         if missing in ("two_stage", "robust_two_stage"):
             return missing
-        if not _sampled(settings) or estimator.se not in ("standard", "robust_huber_white"):
+        if not _sampled(settings) or not estimator.has_likelihood or estimator.se not in ("standard", "robust_huber_white"):
             return estimator.se
         return "robust_cluster" if clustered else "robust_huber_white"
     name = given.lower().replace(".", "_") if isinstance(given, str) else given
@@ -98,7 +115,8 @@ def _tests(estimator: Estimator, settings: Mapping[str, Any], missing: str) -> t
     if given is None or given == "default":
         if missing in ("two_stage", "robust_two_stage"):
             return ("standard", "satorra_bentler")
-        return ("standard", "yuan_bentler_mplus") if _sampled(settings) and estimator.test == ("standard",) else estimator.test
+        sampled = _sampled(settings) and estimator.has_likelihood and estimator.test == ("standard",)
+        return ("standard", "yuan_bentler_mplus") if sampled else estimator.test
     wanted = [given] if isinstance(given, str) or not isinstance(given, Sequence) else list(given)
     names: list[str] = []
     for value in wanted:

@@ -67,32 +67,39 @@ def refuse_levels(fits: Mapping[str, Fit], call: str) -> None:
     """
     for name, fit in fits.items():
         if fit.model.table.n_levels > 1:
-            raise NotAvailableError(f"{call}() is not available for two-level models, and {name} is one. Compare them by ts.anova(), AIC or BIC.")
+            raise NotAvailableError(
+                f"{call}() is not available for two-level models, and {name} is one. Fit the models with and without what is tested, and compare "
+                "them by ts.anova(), AIC or BIC."
+            )
 
 
 def _same_options(first: str, one: FitOptions, name: str, other: FitOptions) -> None:
     for option in _SHARED:
         left, right = getattr(one, option), getattr(other, option)
         if left != right:
-            raise OptionError(f"{first} and {name} cannot be compared: {option}={left!r} and {option}={right!r}. Fit both with the same {option}=.")
+            raise OptionError(
+                f"The models {first} and {name} cannot be compared: {option}={left!r} and {option}={right!r}. Fit both with the same {option}=."
+            )
 
 
 def _same_variables(first: str, one: Fit, name: str, other: Fit) -> None:
     labels, others = one.sample.group_labels, other.sample.group_labels
     if (one.sample.group, labels) != (other.sample.group, others):
-        raise DataError(f"{first} and {name} cannot be compared: groups {list(labels)} and {list(others)}. Fit both to the same groups.")
+        raise DataError(f"The models {first} and {name} cannot be compared: groups {list(labels)} and {list(others)}. Fit both to the same groups.")
     for left, right in zip(one.model.blocks, other.model.blocks, strict=True):
         odd = sorted(set(left.observed) ^ set(right.observed))
         if odd:
             raise DataError(
-                f"{first} and {name} cannot be compared: {', '.join(odd)} in only one of them. Models of different variables explain different data; "
-                "keep the variable in both models (with its paths fixed to 0)."
+                f"The models {first} and {name} cannot be compared: {', '.join(odd)} in only one of them. Models of different variables explain "
+                "different data; keep the variable in both models (with its paths fixed to 0)."
             )
         odd = sorted(set(left.fixed) ^ set(right.fixed))
         if odd:
-            raise DataError(f"{first} and {name} cannot be compared: {', '.join(odd)} fixed covariate(s) in only one. Set fixed_x=False in both.")
+            raise DataError(
+                f"The models {first} and {name} cannot be compared: {', '.join(odd)} fixed covariate(s) in only one. Set fixed_x=False in both."
+            )
     if one.model.has_means != other.model.has_means:
-        raise DataError(f"{first} and {name} cannot be compared: only one models means. Set meanstructure=True in both.")
+        raise DataError(f"The models {first} and {name} cannot be compared: only one models means. Set meanstructure=True in both.")
 
 
 def _same_data(first: str, one: Fit, name: str, other: Fit) -> None:
@@ -101,12 +108,14 @@ def _same_data(first: str, one: Fit, name: str, other: Fit) -> None:
     for b, (left, right) in enumerate(zip(one.sample.blocks, other.sample.blocks, strict=True)):
         if left.n != right.n:
             raise DataError(
-                f"{first} and {name} cannot be compared: {left.n} and {right.n} observations. Fit both to the same rows, such as those without "
-                "missing values in any variable of either model."
+                f"The models {first} and {name} cannot be compared: {left.n} and {right.n} observations. Fit both to the same rows, such as those "
+                "without missing values in any variable of either model."
             )
         places = [(one.sample.names.index(v), other.sample.names.index(v)) for v in one.model.blocks[b].observed]
         if not _same_values(left, right, *np.array(places).T):
-            raise DataError(f"{first} and {name} cannot be compared: their data differ in values, weights or clusters. Fit both to the same rows.")
+            raise DataError(
+                f"The models {first} and {name} cannot be compared: their data differ in values, weights or clusters. Fit both to the same rows."
+            )
 
 
 def _same_values(left: BlockSample, right: BlockSample, here: Integers, there: Integers) -> bool:

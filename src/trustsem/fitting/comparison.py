@@ -151,13 +151,13 @@ def anova(*fits: Fit, method: str = "default", scaled_shifted: bool = True, requ
     for (general, wide), (restricted, narrow) in pairwise(ordered):
         if wide.df == narrow.df:
             raise OptionError(
-                f"{general} and {restricted} have the same degrees of freedom ({wide.df}), so there is no difference to test. Compare them by "
-                "ts.vuong(), AIC or BIC."
+                f"The models {general} and {restricted} have the same degrees of freedom ({wide.df}), so there is no difference to test. Compare "
+                "them by ts.vuong(), AIC or BIC."
             )
         relation = None if wide.model.table.n_levels > 1 else check_nesting(restricted, narrow, general, wide)
         if relation is not None and not relation.nested:
             if require_nested:
-                raise ModelError(f"{relation} A difference test needs nested models. Compare them by ts.vuong(), AIC or BIC.")
+                raise ModelError(f"A difference test needs nested models. {relation} Compare them by ts.vuong(), AIC or BIC.")
             warnings.append(TrustsemWarning("TS-CMP-01", str(relation)))
         tests.append(difference_test(narrow, wide, chosen))
         if math.isnan(tests[-1].statistic) and (relation is None or relation.nested):

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from trustsem.data.resampling import draw_counts, resample, resampler
 from trustsem.errors import ModelError, OptionError, closest
+from trustsem.fitting.draws import check_count, check_level
 from trustsem.fitting.factor_tables import CorrelationRows, correlation_row, merged_table, with_correlation
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.fitter import make_fitter
@@ -17,6 +19,7 @@ from trustsem.fitting.sem import ModelLike, cfa
 from trustsem.fitting.tables import row_values
 from trustsem.inference.discriminant import Ratios, correlation_slopes, heterotrait_monotrait, verdict
 from trustsem.inference.fit_measures import Chisq
+from trustsem.inference.intervals import percentile
 from trustsem.inference.reliability import MEASURES, loading_cells, scale_values, scales
 from trustsem.kernels.structure import Integers, Reals
 from trustsem.model.ram import compile_model
@@ -36,7 +39,9 @@ class _Pair(NamedTuple):
     second: int
 
 
-def htmt(model: Fit | ModelLike, data: Any = None, *, absolute: bool = True, **options: Any) -> pd.DataFrame:
+def htmt(
+    model: Fit | ModelLike, data: Any = None, *, absolute: bool = True, draws: int = 0, seed: int = 1, level: float = 0.95, **options: Any
+) -> pd.DataFrame:
     """Return the heterotrait-monotrait ratios of correlations of every pair of factors.
 
     Parameters
@@ -48,14 +53,18 @@ def htmt(model: Fit | ModelLike, data: Any = None, *, absolute: bool = True, **o
     absolute : bool
         Take absolute correlations, so that reversed items count as the others. Otherwise the ratios are NaN where a mean correlation within a factor
         is negative, and `htmt2` where any correlation is.
+    draws : int
+        Number of bootstrap draws (of rows, or of whole clusters) for percentile intervals; none by default.
+    seed, level : int, float
+        Which draws, and the confidence level of the intervals.
     **options
         As for :func:`trustsem.sem`.
 
     Returns
     -------
     DataFrame
-        Columns ``factor1 factor2 [group] htmt htmt2``. Items that belong to both factors are left out of both; a ratio is NaN if fewer than two
-        remain for either. Factors that are measured only by other factors have no items of their own, and no ratio.
+        Columns ``factor1 factor2 [group] htmt htmt2 [htmt_ci_lower htmt_ci_upper htmt2_ci_lower htmt2_ci_upper]``. Items that belong to both factors
+        are left out of both; a ratio is NaN if fewer than two remain for either. Factors that are measured only by other factors have no items of their own, and no ratio.
 
     Raises
     ------
@@ -67,7 +76,28 @@ def htmt(model: Fit | ModelLike, data: Any = None, *, absolute: bool = True, **o
     fit = _as_fit(model, data, options)
     pairs = _pairs(fit)
     ratios = [_ratios(fit, pair, absolute) for pair in pairs]
-    return pd.DataFrame(_keys(fit, pairs) | {name: [getattr(ratio, name) for ratio in ratios] for name in Ratios._fields})
+    columns = _keys(fit, pairs) | {name: [getattr(ratio, name) for ratio in ratios] for name in Ratios._fields}
+    if draws:
+        check_count("draws", draws, 2)
+        check_count("seed", seed, 0)
+        check_level(level)
+        columns |= _ratio_intervals(fit, pairs, absolute, draws, seed, level)
+    return pd.DataFrame(columns)
+
+
+def _ratio_intervals(fit: Fit, pairs: Sequence[_Pair], absolute: bool, draws: int, seed: int, level: float) -> dict[str, Any]:
+    """Return percentile intervals of the ratios: only correlations are drawn anew, nothing is fitted."""
+    source = resampler(fit.sample, clusters=fit.sample.cluster is not None)
+    places = [[fit.sample.names.index(name) for name in layout.observed] for layout in fit.model.blocks]
+    values = np.empty((draws, len(pairs), len(Ratios._fields)))
+    for b in range(draws):
+        drawn = resample(source, draw_counts(source, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(b,)))))
+        covariances = [block.cov[np.ix_(place, place)] for block, place in zip(drawn.blocks, places, strict=True)]
+        values[b] = [_ratios(fit, pair, absolute, covariances[pair.block]) for pair in pairs]
+    columns = {}
+    for k, name in enumerate(Ratios._fields):
+        columns[f"{name}_ci_lower"], columns[f"{name}_ci_upper"] = percentile(values[:, :, k], level)
+    return columns
 
 
 def discriminant_validity(fit: Fit, *, cutoff: float = 0.9, level: float = 0.95, tests: bool = True) -> pd.DataFrame:
@@ -200,7 +230,7 @@ def _pairs(fit: Fit) -> list[_Pair]:
         apart = [(f, g) for k, f in enumerate(factors) for g in factors[k + 1 :] if not (mask[f, g] or mask[g, f])]
         found += [_Pair(b, f, g) for f, g in apart]
     if not found:
-        raise ModelError("The model has no two factors to compare.")
+        raise ModelError("The model has no two factors to compare. Give one with at least two, each measured by items of its own (f =~ x1 + x2).")
     return found
 
 
@@ -227,12 +257,13 @@ def _correlations(fit: Fit, pairs: Sequence[_Pair]) -> tuple[Reals, Reals]:
     return np.concatenate(values), delta_errors(np.concatenate(slopes), fit.theta_vcov)
 
 
-def _ratios(fit: Fit, pair: _Pair, absolute: bool) -> Ratios:
+def _ratios(fit: Fit, pair: _Pair, absolute: bool, cov: Reals | None = None) -> Ratios:
+    """Return the ratios of a pair, from the fit's sample moments or from other covariances (p, p) in their place."""
     mask = loading_cells(fit.model, pair.block)[: fit.implied_blocks[pair.block].p]
     own: list[Integers] = [np.flatnonzero(mask[:, f] & ~mask[:, g]) for f, g in ((pair.first, pair.second), (pair.second, pair.first))]
     if min(map(len, own)) < 2:
         return Ratios(math.nan, math.nan)
-    cov = fit.problem.blocks[pair.block].cov
+    cov = fit.problem.blocks[pair.block].cov if cov is None else cov
     sd = np.sqrt(np.diag(cov))
     return heterotrait_monotrait(cov / np.outer(sd, sd), own[0], own[1], absolute)
 

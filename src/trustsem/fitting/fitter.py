@@ -18,7 +18,7 @@ from trustsem.errors import DataError, OptionError, TrustsemWarning, closest
 from trustsem.estimators import find
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.search import SearchOptions, search
-from trustsem.fitting.two_level import few_clusters
+from trustsem.fitting.two_level import few_clusters, saturated_notice
 from trustsem.kernels.structure import Reals
 from trustsem.model.ram import Model
 from trustsem.model.starts import StartPlan, plan_start
@@ -95,7 +95,7 @@ class Fitter:
         found = sample.notices + self.notices
         if sample.nobs < self.model.n_theta:
             found += (TrustsemWarning("TS-DATA-04", f"{sample.nobs} observations for {self.model.n_theta} parameters."),)
-        found += few_clusters(sample, self.model.n_theta)
+        found += few_clusters(sample, self.model.n_theta) + saturated_notice(problem)
         return Fit(self.model, sample, problem, estimate, self.options, found)
 
     def _seen(self, sample: Sample) -> Sample:

@@ -110,7 +110,10 @@ def monte_carlo(fit: Fit, draws: int = 20_000, *, seed: int) -> MonteCarloResult
     check_count("draws", draws, 1)
     check_count("seed", seed, 0)
     if not np.isfinite(fit.theta_vcov).all():
-        raise OptionError("The fit has no covariance matrix of its estimates to draw from (not converged, not identified, or se='none').")
+        raise OptionError(
+            "The fit has no covariance matrix of its estimates to draw from: it did not converge, is not identified, or was made with se='none'. "
+            "Look at `fit.warnings`, or leave se= out."
+        )
     rng = np.random.default_rng(seed)
     # Constraints make the covariance matrix singular, which a root by eigenvalues does not mind.
     values, vectors = np.linalg.eigh(fit.theta_vcov)

@@ -70,7 +70,7 @@ def reliability(
     model = fit.model
     chosen = scales(model, fit.implied_blocks, reverse)
     if not chosen:
-        raise ModelError("The model has no latent variable with items (=~), so there is no reliability to report.")
+        raise ModelError("The model has no latent variable with items, so there is no reliability to report. Define one, such as f =~ x1 + x2 + x3.")
     covs = [block.cov for block in fit.problem.blocks]
     first, first_errors = _alphas(fit, chosen)
     values = scale_values(model, fit.implied_blocks, chosen, covs if obs_var else None)

@@ -219,7 +219,10 @@ def _resampled(fit: Fit, settings: Mapping[str, Any]) -> Fit:
     found = bootstrap(fit, settings.get("bootstrap", 1000), kind="cluster" if clustered else "nonparametric", seed=settings.get("seed", 1))
     theta = found.theta[found.converged]
     if len(theta) < 2:
-        raise DataError("Fewer than two bootstrap draws could be fitted. Look at the model and the data before trusting its standard errors.")
+        raise DataError(
+            f"Only {len(theta)} of {len(found.theta)} bootstrap draws could be fitted, and standard errors need at least two. Ask for more, such as "
+            "bootstrap=1000; if most fail, look at the model and the data."
+        )
     failed = len(found.theta) - len(theta)
     notices = fit.notices
     if failed:

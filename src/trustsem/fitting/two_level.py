@@ -14,6 +14,7 @@ from trustsem.errors import NotAvailableError, OptionError, TrustsemWarning
 from trustsem.fitting.choices import fit_options
 from trustsem.inference.scaled import ScaledTest, Traces, scale_test
 from trustsem.inference.two_level import intraclass_correlations
+from trustsem.model.problem import Problem
 from trustsem.model.ram import Model
 from trustsem.model.two_level import TwoLevelLikelihood
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from trustsem.fitting.fit import Fit
     from trustsem.options import FitOptions
 
-__all__ = ["few_clusters", "icc", "likelihood_of", "refuse_two_levels", "scaled_two_level", "two_level_options"]
+__all__ = ["few_clusters", "icc", "likelihood_of", "refuse_two_levels", "saturated_notice", "scaled_two_level", "two_level_options"]
 
 _ESTIMATORS = ("ML", "MLR")
 _ERRORS = ("standard", "none", "robust_huber_white")
@@ -97,6 +98,14 @@ def few_clusters(sample: Sample, n_parameters: int) -> tuple[TrustsemWarning, ..
         return ()
     each = f" ({', '.join(map(str, counts))} in the groups)" if len(counts) > 1 else ""
     return (TrustsemWarning("TS-CLUSTER-01", f"{total} clusters{each} for {n_parameters} parameters."),)
+
+
+def saturated_notice(problem: Problem) -> tuple[TrustsemWarning, ...]:
+    """Return a warning if the saturated model of two levels was not found to full precision."""
+    if not isinstance(problem.objective, TwoLevelLikelihood) or all(group.saturated.converged for group in problem.objective.groups):
+        return ()
+    sizes = ", ".join(f"{group.n_clusters} clusters, {len(group.between)} variables of level 2" for group in problem.objective.groups)
+    return (TrustsemWarning("TS-CLUSTER-02", f"The saturated model is approximate ({sizes})."),)
 
 
 def scaled_two_level(fit: Fit, name: str, *, baseline: bool) -> ScaledTest:

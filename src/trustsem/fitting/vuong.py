@@ -113,7 +113,7 @@ def log_likelihood_of_rows(fit: Fit) -> tuple[Reals, ...]:
     result = []
     for block in fit.stacked:
         if block.rows is None:
-            raise DataError("The likelihood of every row needs the rows of the data, not summary statistics. Give data=.")
+            raise DataError("The likelihood of every row needs the rows of the data, not summary statistics. Fit the models with data=.")
         patterns = None if block.missing is None else block.missing.patterns
         found = casewise_log_likelihoods(block.rows, block.implied_mean, block.implied_cov, patterns)
         result.append(found if block.weights is None else found * block.weights)
@@ -162,7 +162,7 @@ def vuong(*fits: Fit, level: float = 0.95, **named: Fit) -> Vuong:
     (first, one), (second, other) = found.items()
     if not find(one.options.estimator).has_likelihood or one.options.missing in ("two_stage", "robust_two_stage"):
         raise OptionError(
-            "ts.vuong() needs a likelihood of every row, which "
+            "vuong() needs a likelihood of every row, which "
             f"estimator={one.options.estimator!r} with missing={one.options.missing!r} does not have. "
             "Use estimator='ML' or 'MLR', with missing='listwise' or 'fiml'."
         )

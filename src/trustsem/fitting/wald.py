@@ -73,7 +73,8 @@ def wald_test(fit: Fit, constraints: str) -> WaldTest:
     """
     if not np.isfinite(fit.theta_vcov).all():
         raise OptionError(
-            "The fit has no covariance matrix of its estimates (not converged, not identified, or se='none'), so there is no Wald test."
+            "The fit has no covariance matrix of its estimates, so there is no Wald test: it did not converge, is not identified, or was made with "
+            "se='none'. Look at `fit.warnings`, or leave se= out."
         )
     differences = [compiled_equality(fit, relation) for relation in _equalities(fit, constraints)]
     theta = fit.estimate.theta

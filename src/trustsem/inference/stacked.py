@@ -85,21 +85,6 @@ class StackedBlock:
         found = saturated_scores(self.rows, mean, cov, None if self.missing is None else self.missing.patterns)[:, self.kept]
         return found if self.weights is None else found * self.weights[:, None]
 
-    def deviations(self) -> Reals:
-        """Return what each complete row adds to the moments (n, r): ``x - xbar`` and the distinct ``(x - xbar)(x - xbar)' - S``.
-
-        Raises
-        ------
-        DataError
-            If the rows are not known.
-        """
-        if self.rows is None:
-            raise DataError("Robust standard errors and tests need the rows of the data, not summary statistics. Give data=.")
-        centred = self.rows - self.mean
-        i, j = lower_triangle(self.mean.size)
-        found = np.hstack([centred, centred[:, i] * centred[:, j] - self.cov[i, j]])[:, self.kept]
-        return found if self.weights is None else found * self.weights[:, None]
-
 
 def block_rows(problem: Problem, sample: Sample, b: int) -> BlockSample:
     """Return the sample of block `b` with the model's variables in the model's order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -55,7 +56,7 @@ class Model:
         """Number of distinct parameters K (rows that share a label count once)."""
         return int(self.structure.n_theta)
 
-    @property
+    @cached_property
     def has_means(self) -> bool:
         """Whether any block has a mean structure."""
         return self.table.has_means

@@ -239,3 +239,21 @@ def test_what_is_no_factor_cannot_be_merged() -> None:
         merge_factors(fitted(), "visual", "sped")
     with pytest.raises(ts.ModelError, match="cannot be merged with itself"):
         merge_factors(fitted(), "visual", "visual")
+
+
+@pytest.mark.filterwarnings("ignore:.*TS-FIT-02")  # a resample may have a Heywood case, which its correlations do not mind
+def test_intervals_of_the_ratios_come_from_draws_of_rows():
+    fit = fitted()
+    table = htmt(fit, draws=200, seed=3)
+    pd.testing.assert_frame_equal(table, htmt(fit, draws=200, seed=3))
+    assert (table["htmt_ci_lower"] < table["htmt"]).all()
+    assert (table["htmt"] < table["htmt_ci_upper"]).all()
+    rows = fit.sample.blocks[0].rows
+    expected = []
+    for b in range(200):
+        rng = np.random.default_rng(np.random.SeedSequence(3, spawn_key=(b,)))
+        times = np.bincount(rng.integers(0, len(rows), len(rows)), minlength=len(rows))
+        expected.append(htmt(THREE, pd.DataFrame(np.repeat(rows, times, axis=0), columns=list(fit.sample.names)))["htmt"].to_numpy())
+    spread = np.std(expected, axis=0)
+    np.testing.assert_allclose(np.quantile(expected, 0.025, axis=0), table["htmt_ci_lower"], atol=0.2 * spread.max())
+    np.testing.assert_allclose(np.quantile(expected, 0.975, axis=0), table["htmt_ci_upper"], atol=0.2 * spread.max())

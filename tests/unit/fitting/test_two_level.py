@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 import trustsem as ts
 from helpers import DATA
+from trustsem.fitting.two_level import saturated_notice
 
 CFA = "level: 1\nfw =~ y1 + y2 + y3\nlevel: 2\nfb =~ y1 + y2 + y3"
 MIMIC = "level: 1\nfw =~ y1 + y2 + y3\nfw ~ x1 + x2\nlevel: 2\nfb =~ y1 + y2 + y3\nfb ~ w1 + w2"
@@ -77,6 +79,50 @@ def test_regression_scores_are_conditional_means(teams, level, missing):
             factor = np.zeros(values.size)
             factor[2 + 5 * person : 7 + 5 * person] = within.V[5, :5]
             assert scores[rows.index[person]] == pytest.approx(within.mu[5] + factor[seen] @ weight, abs=1e-9)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("model", [MIMIC, "level: 1\ny1 ~ x1 + y2\nlevel: 2\ny1 ~ y2 + w1", "level: 1\ny1 ~ y2\nlevel: 2\ny1 ~ y2"])
+def test_log_likelihood_is_that_of_the_outcomes_given_the_covariates(teams, model, missing):
+    data = teams.copy()
+    if missing:
+        data["y1"] = data["y1"].mask(np.random.default_rng(1).random(800) < 0.2)
+    fit = ts.sem(model, data, cluster="team", missing="fiml")
+    joint = joint_log_likelihood(fit, data, fixed=False)
+    assert fit.fit_measures()["logl"] == pytest.approx(joint - joint_log_likelihood(fit, data, fixed=True), rel=1e-10)
+
+
+def joint_log_likelihood(fit, data, *, fixed):
+    """Return the log-likelihood of all variables, or of the fixed covariates, from the joint normal distribution of every team."""
+    first, second = fit.model.blocks
+    within, between = fit.implied_blocks
+    level1 = [name for name in first.observed if not fixed or name in first.fixed]
+    level2 = [name for name in second.observed if not fixed or name in second.fixed]
+    own = [name for name in level2 if name not in level1]
+    order = own + level1
+
+    def placed(names, block, layout):
+        cov, mean = np.zeros((len(order), len(order))), np.zeros(len(order))
+        at, source = [order.index(name) for name in names], [layout.observed.index(name) for name in names]
+        cov[np.ix_(at, at)], mean[at] = block.sigma[np.ix_(source, source)], block.mean[source]
+        return cov, mean
+
+    (Sw, mw), (Sb, mb) = placed(level1, within, first), placed(level2, between, second)
+    z, total = len(own), 0.0
+    for _, rows in data.groupby("team", sort=False):
+        n = len(rows)
+        values = np.concatenate([rows[own].iloc[0], rows[level1].to_numpy().ravel()])
+        cov = np.block(
+            [
+                [Sb[:z, :z], np.tile(Sb[:z, z:], n)],
+                [np.tile(Sb[:z, z:], n).T, np.kron(np.ones((n, n)), Sb[z:, z:]) + np.kron(np.eye(n), Sw[z:, z:])],
+            ]
+        )
+        mean = np.concatenate([mb[:z], np.tile((mb + mw)[z:], n)])
+        seen = ~np.isnan(values)
+        gap, V = (values - mean)[seen], cov[np.ix_(seen, seen)]
+        total -= 0.5 * (seen.sum() * np.log(2.0 * np.pi) + np.linalg.slogdet(V)[1] + gap @ np.linalg.solve(V, gap))
+    return total
 
 
 def test_bartlett_scores_are_unbiased_for_exact_indicators(fit):
@@ -179,6 +225,17 @@ def test_few_clusters_are_warned_of(teams):
 
 def test_enough_clusters_are_not_warned_of(fit):
     assert not [warning for warning in fit.warnings if warning.code == "TS-CLUSTER-01"]
+
+
+def test_a_saturated_model_that_was_not_found_is_warned_of(fit):
+    (group,) = fit.problem.objective.groups
+    other = replace(group)
+    other.__dict__["saturated"] = replace(group.saturated, converged=False)
+    problem = replace(fit.problem, objective=replace(fit.problem.objective, groups=(other,)))
+    assert saturated_notice(fit.problem) == ()
+    (warning,) = saturated_notice(problem)
+    assert warning.code == "TS-CLUSTER-02"
+    assert "64 clusters, 5 variables of level 2" in warning.detail
 
 
 @pytest.mark.parametrize(
