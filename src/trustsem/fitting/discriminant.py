@@ -63,8 +63,8 @@ def htmt(
     Returns
     -------
     DataFrame
-        Columns ``factor1 factor2 [group] htmt htmt2 [htmt_ci_lower htmt_ci_upper htmt2_ci_lower htmt2_ci_upper]``. Items that belong to both factors
-        are left out of both; a ratio is NaN if fewer than two remain for either. Factors that are measured only by other factors have no items of their own, and no ratio.
+        Columns ``factor1 factor2 [group] htmt htmt2``, with `draws` also ``htmt_ci_lower`` and so on. Items that belong to both factors are left out
+        of both; a ratio is NaN if fewer than two remain for either, and for factors that are measured only by other factors.
 
     Raises
     ------
