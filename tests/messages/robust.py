@@ -25,6 +25,7 @@ def weights(**changes: Any) -> pd.DataFrame:
 
 MISTAKES: dict[str, Mistake] = {
     "incomplete rows for least squares": Mistake(lambda: sem(missing="fiml", estimator="GLS"), ts.OptionError, ("missing='fiml'", "'GLS'", "MLR")),
+    "independent rows in clusters": Mistake(lambda: sem(estimator="MLM", cluster="agemo"), ts.OptionError, ("robust_sem", "independent", "'MLR'")),
     "sandwich of least squares": Mistake(lambda: sem(estimator="GLS", se="robust_huber_white"), ts.OptionError, ("needs a likelihood", "'MLR'")),
     "two-stage errors alone": Mistake(lambda: sem(se="two_stage"), ts.OptionError, ("se='two_stage'", "missing='two_stage'")),
     "cluster errors without clusters": Mistake(lambda: sem(se="robust_cluster"), ts.OptionError, ("se='robust_cluster'", "cluster=")),

@@ -53,6 +53,8 @@ def fit_options(estimator: Estimator, settings: Mapping[str, Any]) -> FitOptions
     se, tests = _standard_errors(estimator, settings, missing), _tests(estimator, settings, missing)
     if not estimator.has_likelihood:
         _refuse_likelihood(estimator, settings, se, tests)
+    if settings.get("cluster") is not None:
+        _refuse_independence(se, tests)
     for name in ("bootstrap", "seed"):
         if name in settings and se != "bootstrap":
             raise OptionError(
@@ -79,6 +81,15 @@ def _refuse_likelihood(estimator: Estimator, settings: Mapping[str, Any], se: st
     wrong += ["cluster="] if settings.get("cluster") is not None else []
     if wrong:
         raise OptionError(f"{wrong[0]} needs a likelihood, which estimator={estimator.name!r} does not have. Use estimator='MLR', or leave it out.")
+
+
+def _refuse_independence(se: str, tests: Sequence[str]) -> None:
+    """Refuse, where rows come in clusters, what takes them for independent."""
+    wrong = [] if se in ("none", "bootstrap", "robust_cluster", "robust_two_stage") else [f"se={se!r}"]
+    if se != "robust_two_stage":
+        wrong += [f"test={name!r}" for name in tests if name not in ("standard", "none") and not name.startswith("yuan")]
+    if wrong:
+        raise OptionError(f"{wrong[0]} takes rows for independent, which cluster= denies. Use estimator='ML' or 'MLR', or leave cluster= out.")
 
 
 def _sampled(settings: Mapping[str, Any]) -> bool:

@@ -201,7 +201,7 @@ def _incomplete_lack_of_fit(fit: Fit, objective: CasewiseLikelihood) -> float:
     """Return the same for rows with missing values: moments of the available values, weighted by the expected information of the rows as they are."""
     lack = 0.0
     for block, rows in zip(fit.stacked, objective.rows, strict=True):
-        mean, cov = available_pairs(rows)
+        mean, cov = available_pairs(rows) if block.weights is None else (block.mean, block.cov)
         i, j = np.tril_indices(mean.size)
         sample = np.concatenate([mean, cov[i, j]])[block.kept]
         gap = sample - np.concatenate([block.implied_mean, block.implied_cov[i, j]])[block.kept]
