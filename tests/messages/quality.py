@@ -28,9 +28,6 @@ MISTAKES: dict[str, Mistake] = {
     "merging what a constraint names": Mistake(
         lambda: ts.merge_factors(cfa(NAMED), "f", "g"), ts.ModelError, ("'w'", "'v == w'", "Remove that line")
     ),
-    "helpers without a first stage": Mistake(
-        lambda: cfa(ONE, HOLES, missing="fiml", auxiliary="x4"), ts.NotAvailableError, ("auxiliary=['x4']", "missing='two_stage'", "ts.sem_mi")
-    ),
     "helper that the model has": Mistake(
         lambda: cfa(ONE, HOLES, missing="two_stage", auxiliary=["x2"]), ts.OptionError, ("auxiliary=", "'x2'", "Leave it out")
     ),

@@ -25,6 +25,11 @@ def weights(**changes: Any) -> pd.DataFrame:
 
 MISTAKES: dict[str, Mistake] = {
     "incomplete rows for least squares": Mistake(lambda: sem(missing="fiml", estimator="GLS"), ts.OptionError, ("missing='fiml'", "'GLS'", "MLR")),
+    "auxiliary variables without missing values": Mistake(lambda: sem(auxiliary=["x7"]), ts.OptionError, ("auxiliary=['x7']", "missing='fiml'")),
+    "auxiliary variable of the model": Mistake(lambda: sem(auxiliary=["x1"], missing="fiml"), ts.OptionError, ("auxiliary=", "'x1'", "Leave it out")),
+    "auxiliary variable of the model in two stages": Mistake(
+        lambda: sem(auxiliary="x1", missing="two_stage"), ts.OptionError, ("auxiliary=", "'x1'", "Leave it out")
+    ),
     "independent rows in clusters": Mistake(lambda: sem(estimator="MLM", cluster="agemo"), ts.OptionError, ("robust_sem", "independent", "'MLR'")),
     "sandwich of least squares": Mistake(lambda: sem(estimator="GLS", se="robust_huber_white"), ts.OptionError, ("needs a likelihood", "'MLR'")),
     "two-stage errors alone": Mistake(lambda: sem(se="two_stage"), ts.OptionError, ("se='two_stage'", "missing='two_stage'")),

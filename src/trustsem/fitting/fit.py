@@ -60,6 +60,8 @@ class Fit:
         Warnings from before the search (data, model).
     resampled : (K, K) float or None
         Covariance matrix of the estimates over bootstrap draws, for ``se="bootstrap"``.
+    reference : Fit or None
+        The baseline model, where it is not the usual one (auxiliary variables).
     """
 
     model: Model
@@ -69,6 +71,7 @@ class Fit:
     options: FitOptions
     notices: tuple[TrustsemWarning, ...] = ()
     resampled: Reals | None = None
+    reference: Fit | None = None
 
     # What happened
 
@@ -199,6 +202,8 @@ class Fit:
     @cached_property
     def scaled_baseline(self) -> ScaledTest:
         """The scaled test of the baseline model."""
+        if self.reference is not None:
+            return self.reference.scaled
         return robust.scaled_baseline(self)
 
     @cached_property
@@ -240,6 +245,8 @@ class Fit:
     @cached_property
     def baseline(self) -> Chisq:
         """The test of the baseline model against the saturated model."""
+        if self.reference is not None:
+            return self.reference.chisq
         return baseline_test(self.problem) if self.options.tests else Chisq(math.nan, 0)
 
     @cached_property

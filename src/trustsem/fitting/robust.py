@@ -269,6 +269,7 @@ def _yuan_traces(fit: Fit, name: str, blocks: Sequence[StackedBlock], meat: Real
 
 def corrected_measures(fit: Fit) -> tuple[Corrected, Corrected]:
     """Return the complete-data statistics of model and baseline model, and their means under a true model."""
-    return corrected_fit(fit.stacked, fit.saturated_pieces, fit.problem.nobs, fit.free_basis), corrected_fit(
-        baseline_blocks(fit.problem, fit.stacked), fit.saturated_pieces, fit.problem.nobs, None
-    )
+    model = corrected_fit(fit.stacked, fit.saturated_pieces, fit.problem.nobs, fit.free_basis)
+    if fit.reference is not None:
+        return model, corrected_measures(fit.reference)[0]
+    return model, corrected_fit(baseline_blocks(fit.problem, fit.stacked), fit.saturated_pieces, fit.problem.nobs, None)

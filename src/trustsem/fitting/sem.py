@@ -23,6 +23,7 @@ from trustsem.fitting.semopy_engine import fit_with_semopy
 from trustsem.fitting.two_level import two_level_options
 from trustsem.model.ram import compile_model
 from trustsem.options import missing_treatment, refuse_later
+from trustsem.spec.auxiliary import baseline_table, with_auxiliary
 from trustsem.spec.build import build_table
 from trustsem.spec.defaults import Defaults, defaults_for
 from trustsem.spec.table import ParameterTable
@@ -44,6 +45,7 @@ ModelLike = str | ParameterTable | HasSyntax
 _DEFAULT_FIELDS = tuple(field.name for field in fields(Defaults))
 _FLAGS = (*_DEFAULT_FIELDS, "sample_cov_rescale")
 _FIT_FIELDS = ("bootstrap", "seed", "likelihood", "information", "se", "test", "missing", "engine")
+_CASEWISE = ("fiml", "fiml_x")
 _DATA_FIELDS = ("auxiliary", "cluster", "sampling_weights", "group", "group_label", "sample_cov", "sample_mean", "sample_nobs", "sample_cov_rescale")
 _TABLE_FIELDS = ("group_equal", "group_partial", "constraints")
 _LATER_FIELDS = ("ordered", "parameterization", "conditional_x", "effect_coding")
@@ -133,7 +135,7 @@ def sem(
     engine : {"trustsem", "semopy"}
         ``"semopy"`` takes point estimates from semopy, for comparison; complete continuous data, one group.
     **options
-        ``auxiliary`` (with two-stage estimation): variables outside the model that tell about missing values. lavaan's other options under their
+        ``auxiliary`` (with missing values): variables outside the model that tell about what is missing. lavaan's other options under their
         snake_case names (``auto_var``, ``int_ov_free``, ``group_label``, ...).
 
     Returns
@@ -207,6 +209,9 @@ def _run(function: str, model: ModelLike, data: Any, options: Mapping[str, Any])
         fit = fit_with_semopy(fitter, sample)
     else:
         fit = fitter.fit_sample(sample)
+        if settings.get("auxiliary") and fit.options.missing in _CASEWISE:
+            base = make_fitter(compile_model(baseline_table(fitter.model.table, _words(settings["auxiliary"]))), fitter.options)
+            fit = replace(fit, reference=base.fit_sample(sample))
         if fit.options.se == "bootstrap" and fit.converged:
             fit = _resampled(fit, settings)
     issue(fit.warnings, stacklevel=3)
@@ -279,7 +284,14 @@ def _table(function: str, model: ModelLike, settings: Mapping[str, Any], labels:
     defaults = replace(defaults_for(function), fixed_x=fixed_x)
     if "sample_cov" in settings and "sample_mean" not in settings:
         defaults = replace(defaults, meanstructure=False)  # no means to be modelled, not even for groups
-    if missing_treatment(settings.get("missing", "listwise")) != "listwise":
+    missing = missing_treatment(settings.get("missing", "listwise"))
+    auxiliary = _words(settings.get("auxiliary", ()))
+    if auxiliary:
+        if missing == "listwise":
+            raise OptionError(f"auxiliary={list(auxiliary)!r} tells about missing values, which missing='listwise' drops. Give missing='fiml'.")
+        if missing in _CASEWISE:
+            defaults = replace(defaults, fixed_x=False)  # covariates covary with the auxiliary variables
+    if missing != "listwise":
         defaults = replace(defaults, meanstructure=True)  # what is observed of a row depends on the means
     if settings.get("cluster") is not None:
         defaults = replace(defaults, meanstructure=True)  # as in lavaan
@@ -290,7 +302,7 @@ def _table(function: str, model: ModelLike, settings: Mapping[str, Any], labels:
         raise OptionError(f"model= must be model syntax, a ParameterTable or a Theory, not {type(model).__name__!r}.")
     if isinstance(model, str) and settings.get("constraints"):
         model = f"{model}\n{settings['constraints']}"
-    return build_table(
+    table = build_table(
         model,
         replace(defaults, **given),
         n_groups=len(labels),
@@ -298,6 +310,7 @@ def _table(function: str, model: ModelLike, settings: Mapping[str, Any], labels:
         group_equal=_words(settings.get("group_equal", ())),
         group_partial=_words(settings.get("group_partial", ())),
     )
+    return with_auxiliary(table, auxiliary) if auxiliary and missing in _CASEWISE else table
 
 
 def _words(value: str | Sequence[str]) -> tuple[str, ...]:
@@ -373,13 +386,10 @@ def _sample(fitter: Fitter, data: Any, settings: Mapping[str, Any], labels: tupl
 
 
 def _auxiliary(fitter: Fitter, settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the variables that only help to estimate the moments of incomplete rows."""
+    """Return the variables that only help to estimate the moments of incomplete rows in the first of two stages."""
     names = _words(settings.get("auxiliary", ()))
-    if names and fitter.options.missing not in ("two_stage", "robust_two_stage"):
-        raise NotAvailableError(
-            f"auxiliary={list(names)!r} needs a first stage in which it can help. Give missing='two_stage' or 'robust_two_stage', or impute with "
-            "`ts.sem_mi(auxiliary=...)`."
-        )
+    if fitter.options.missing in _CASEWISE:
+        return ()  # they are in the model already
     for name in names:
         if name in fitter.observed:
             raise OptionError(f"auxiliary= names {name!r}, which the model has already. Leave it out of auxiliary=.")

@@ -172,11 +172,9 @@ def graph_of_fit(fit: Any, *, estimates: str | None, block: int, indicators: boo
     layout = fit.model.blocks[block - 1]
     if fit.model.two_level:
         notes.append(f"Level {layout.level} ({'within' if layout.level == 1 else 'between'} clusters).")
-    if len(sample.blocks) > 1:
-        own = sample.blocks[layout.group - 1]
-        notes.append(f"Group {own.label} ({layout.group} of {len(sample.blocks)}), n = {own.n}.")
-    else:
-        notes.append(f"n = {sample.nobs}.")
+    own = sample.blocks[layout.group - 1]
+    size = f"{int(own.clusters.max()) + 1} clusters" if layout.level > 1 and own.clusters is not None else f"n = {own.n}"
+    notes.append(f"Group {own.label} ({layout.group} of {len(sample.blocks)}), {size}." if len(sample.blocks) > 1 else f"{size}.")
     alerts = [f"{warning.code}: {warning.detail}" for warning in fit.warnings if warning.code in ("TS-FIT-01", "TS-FIT-02", "TS-ID-01")]
     return replace(graph, standardized=estimates == "std_all", alerts=tuple(alerts), notes=(*notes, *graph.notes))
 
