@@ -7,9 +7,11 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from trustsem.errors import NotAvailableError, OptionError, closest
 
-__all__ = ["FitOptions", "choose", "missing_treatment", "refuse_later"]
+__all__ = ["FitOptions", "check_count", "check_level", "choose", "missing_treatment", "refuse_later"]
 
 _LATER: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {
@@ -146,3 +148,25 @@ def refuse_later(options: Mapping[str, Any]) -> None:
         value = options.get(name)
         if not any(value is default or (type(value) is type(default) and value == default) for default in allowed):
             raise NotAvailableError(f"{name}={value!r} is not available yet. Leave {name}= out.")
+
+
+def check_level(level: float) -> None:
+    """Refuse what is no confidence level.
+
+    Raises
+    ------
+    OptionError
+    """
+    if not isinstance(level, int | float | np.floating) or not 0.0 < level < 1.0:
+        raise OptionError(f"level={level!r} is not a confidence level. Give a number between 0 and 1, such as 0.95.")
+
+
+def check_count(name: str, value: int, least: int) -> None:
+    """Refuse what is no whole number of at least `least`.
+
+    Raises
+    ------
+    OptionError
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise OptionError(f"{name}={value!r} is not possible. Give a whole number of at least {least}.")

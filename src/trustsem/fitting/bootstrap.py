@@ -13,13 +13,13 @@ import numpy as np
 
 from trustsem.errors import NotAvailableError, OptionError
 from trustsem.fitting import draws as tables
-from trustsem.fitting.draws import Points, Quantities, check_count, check_level
+from trustsem.fitting.draws import Points, Quantities
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.refits import draw_some, jackknife, prepare_refits
 from trustsem.inference import intervals
 from trustsem.inference.intervals import Interval
 from trustsem.kernels.structure import Integers, Reals
-from trustsem.options import choose
+from trustsem.options import check_count, check_level, choose
 
 if TYPE_CHECKING:
     import pandas as pd

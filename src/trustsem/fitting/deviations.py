@@ -64,8 +64,7 @@ def _weights(fit: Fit) -> list[Reals]:
     result = []
     for b, block in enumerate(fit.stacked):
         if isinstance(fit.problem.objective, QuadraticForm):
-            weight = fit.problem.objective.weights[b]
-            result.append(weight if weight.ndim == 2 else np.diag(weight))
+            result.append(fit.problem.objective.matrix(b))
         elif fit.options.se == "first_order":
             scores = block.scores(structured=True)
             result.append(scores.T @ scores / (block.share * fit.problem.nobs))

@@ -10,7 +10,6 @@ import numpy as np
 
 from trustsem.data.resampling import draw_counts, resample, resampler
 from trustsem.errors import ModelError, OptionError, closest
-from trustsem.fitting.draws import check_count, check_level
 from trustsem.fitting.factor_tables import CorrelationRows, correlation_row, merged_table, with_correlation
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.fitter import make_fitter
@@ -23,6 +22,7 @@ from trustsem.inference.intervals import percentile
 from trustsem.inference.reliability import MEASURES, loading_cells, scale_values, scales
 from trustsem.kernels.structure import Integers, Reals
 from trustsem.model.ram import compile_model
+from trustsem.options import check_count, check_level
 from trustsem.spec.table import ParameterTable
 
 if TYPE_CHECKING:

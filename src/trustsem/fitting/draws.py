@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trustsem.errors import OptionError
 from trustsem.fitting.fit import Fit
 from trustsem.inference.effects import EffectTable, effects_of_block
 from trustsem.inference.intervals import Interval, draws_used, spread
@@ -20,7 +19,7 @@ from trustsem.options import choose
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Points", "check_count", "check_level", "effects_table", "parameter_table", "standardized_table"]
+__all__ = ["Points", "effects_table", "parameter_table", "standardized_table"]
 
 Quantities = Callable[["Points"], Reals]
 Ends = Callable[[Quantities, Reals, Reals], Interval]  # the quantities as a function of points, their draws (B, Q) and estimates (Q,)
@@ -77,28 +76,6 @@ class Points:
 def _no_stack(fit: Fit) -> Stack:
     """Return matrices of no draws at all."""
     return tuple(block._replace(**{name: getattr(block, name)[None][:0] for name in ("A", "S", "m", "B", "V", "mu")}) for block in fit.implied_blocks)
-
-
-def check_level(level: float) -> None:
-    """Refuse what is no confidence level.
-
-    Raises
-    ------
-    OptionError
-    """
-    if not isinstance(level, int | float | np.floating) or not 0.0 < level < 1.0:
-        raise OptionError(f"level={level!r} is not a confidence level. Give a number between 0 and 1, such as 0.95.")
-
-
-def check_count(name: str, value: int, least: int) -> None:
-    """Refuse what is no whole number of at least `least`.
-
-    Raises
-    ------
-    OptionError
-    """
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
-        raise OptionError(f"{name}={value!r} is not possible. Give a whole number of at least {least}.")
 
 
 def _table(table: pd.DataFrame, name: str, quantities: Quantities, draws: Points, ends: Ends, fixed: tuple[int, ...] = ()) -> pd.DataFrame:

@@ -9,12 +9,13 @@ import numpy as np
 
 from trustsem.errors import OptionError
 from trustsem.fitting import draws as tables
-from trustsem.fitting.draws import Points, Quantities, check_count, check_level
+from trustsem.fitting.draws import Points, Quantities
 from trustsem.fitting.fit import Fit
 from trustsem.inference import intervals
 from trustsem.inference.intervals import Interval
 from trustsem.inference.many import borrowed_values
 from trustsem.kernels.structure import Reals
+from trustsem.options import check_count, check_level
 
 if TYPE_CHECKING:
     import pandas as pd

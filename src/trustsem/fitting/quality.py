@@ -12,6 +12,7 @@ from trustsem.errors import ModelError, OptionError
 from trustsem.inference.intervals import percentile, spread
 from trustsem.inference.reliability import MEASURES, Scale, alpha, alpha_error, quantities, scale_slopes, scale_values, scales
 from trustsem.kernels.structure import Reals
+from trustsem.options import check_level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,8 +105,7 @@ def normal_quantile(level: float) -> float:
     OptionError
         If `level` is no confidence level.
     """
-    if not isinstance(level, int | float | np.floating) or not 0.0 < level < 1.0:
-        raise OptionError(f"level={level!r} is not a confidence level. Give a number between 0 and 1, such as 0.95.")
+    check_level(level)
     return float(ndtri(0.5 + 0.5 * level))
 
 

@@ -100,8 +100,7 @@ def moment_weights(fit: Fit, blocks: Sequence[StackedBlock], *, observed: bool =
     result = []
     for b, block in enumerate(blocks):
         if isinstance(problem.objective, QuadraticForm):
-            weight = problem.objective.weights[b]
-            result.append(weight if weight.ndim == 2 else np.diag(weight))
+            result.append(problem.objective.matrix(b))
         elif problem.moments.discrepancy == 1:
             result.append(block.complete_weight())
         elif problem.moments.discrepancy == 2:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from trustsem.errors import OptionError
 from trustsem.fitting.deviations import needs_stacked, stacked_residuals
 from trustsem.fitting.missing import missing_information
 from trustsem.fitting.two_level import refuse_two_levels
@@ -16,7 +15,7 @@ from trustsem.inference import residuals as residual_formulas
 from trustsem.inference.effects import effects_of_block
 from trustsem.inference.standardized import standardize
 from trustsem.kernels.structure import Reals
-from trustsem.options import choose
+from trustsem.options import check_level, choose
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,8 +83,7 @@ def delta_errors(slopes: Reals, vcov: Reals) -> Reals:
 
 def _inference_columns(estimate: Reals, errors: Reals, ci: bool, level: float) -> dict[str, Reals]:
     """Return se, z, p and interval; rows without a standard error have no test."""
-    if not isinstance(level, int | float | np.floating) or not 0.0 < level < 1.0:
-        raise OptionError(f"level={level!r} is not a confidence level. Give a number between 0 and 1, such as 0.95.")
+    check_level(level)
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(errors > 0.0, estimate / errors, np.nan)
     columns = {"se": errors, "z": z, "pvalue": 2.0 * ndtr(-np.abs(z))}

@@ -19,6 +19,7 @@ from trustsem.inference.casewise import casewise_log_likelihoods
 from trustsem.inference.information import covariance_of_estimates, observed_information
 from trustsem.inference.vuong import Distinguishability, distinguishability, likelihood_ratio
 from trustsem.kernels.structure import Reals
+from trustsem.options import check_level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,8 +155,7 @@ def vuong(*fits: Fit, level: float = 0.95, **named: Fit) -> Vuong:
     sum of chi-squares), and only then which is closer to the truth. Incomplete rows count by what was observed of them; rows of a cluster are added
     up, and the clusters are the units. Information matrices are observed ones.
     """
-    if not isinstance(level, int | float | np.floating) or not 0.0 < level < 1.0:
-        raise OptionError(f"level={level!r} is not a confidence level. Give a number between 0 and 1, such as 0.95.")
+    check_level(level)
     found = name_fits(fits, named, "vuong", count=2)
     require_comparable(found)
     refuse_levels(found, "vuong")

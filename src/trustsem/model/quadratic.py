@@ -50,6 +50,11 @@ class QuadraticForm:
             return np.asarray(weight @ vectors)
         return weight * vectors if vectors.ndim == 1 else weight[:, None] * vectors
 
+    def matrix(self, b: int) -> Reals:
+        """Return the weight matrix (r, r) of block `b`."""
+        weight = self.weights[b]
+        return weight if weight.ndim == 2 else np.diag(weight)
+
     def _residual(self, b: int, block: ImpliedBlock) -> Reals:
         i, j = np.tril_indices(block.p)
         return np.asarray(self.moments[b] - np.concatenate([block.mean, block.sigma[i, j]])[self.kept[b]])
