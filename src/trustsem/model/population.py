@@ -16,7 +16,24 @@ from trustsem.spec.build import build_table
 from trustsem.spec.defaults import defaults_for
 from trustsem.spec.table import ParameterTable
 
-__all__ = ["Population"]
+__all__ = ["Moments", "Population", "moments_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Means and covariances of observed variables.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The p variables.
+    mean : (p,) float
+    cov : (p, p) float
+    """
+
+    names: tuple[str, ...]
+    mean: Reals
+    cov: Reals
 
 
 @dataclass(frozen=True)
@@ -98,3 +115,20 @@ class Population:
     def mean(self) -> Reals:
         """Means (p,) of the observed variables (of the first block)."""
         return self.implied_blocks[0].mean
+
+    def value(self, name: str) -> float:
+        """Return the value of one free parameter.
+
+        Raises
+        ------
+        ModelError
+            If there is no such parameter.
+        """
+        if name not in self.values:
+            raise ModelError(f"The population has no parameter {name!r}.{closest(name, self.values)}")
+        return float(self.values[name])
+
+
+def moments_of(source: Population | Moments) -> Moments:
+    """Return the moments of a population (of its first block)."""
+    return source if isinstance(source, Moments) else Moments(source.names, source.mean, source.cov)

@@ -1,31 +1,190 @@
 """What data would look like: one file per generator, nothing else in the folder.
 
-A generator is a frozen record of options with a method ``draw(population, n, rng)``. Adding one is adding a file.
+A generator is a frozen record of options. It is *prepared* for a population once, which does all that does not depend on chance, and the sampler
+that results draws rows as often as you like. Generators wrap one another: ``Missing(Likert(Clustered(Gaussian())))``. Adding one is adding a file.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import dataclasses
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from trustsem.errors import OptionError
-from trustsem.model.population import Population
-from trustsem.simulators.gaussian import Gaussian
+from trustsem.errors import OptionError, closest
+from trustsem.kernels.structure import Reals
+from trustsem.model.population import Moments, Population
+from trustsem.options import check_count
 from trustsem.theory import Theory
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Generator", "simulate"]
+__all__ = ["Generator", "Rows", "Sampler", "Wrapper", "available", "chain", "find", "simulate", "with_options"]
+
+KINDS = ("distribution", "clusters", "trial", "population", "response", "holes")
 
 
-class Generator(Protocol):
-    """Draws observations from a population."""
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows as they were drawn.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The p observed variables.
+    values : (n, p) float
+        NaN where a value is missing.
+    extra : mapping of str to array (n,)
+        Further columns: teams, arms, groups.
+    """
+
+    names: tuple[str, ...]
+    values: Reals
+    extra: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Return all columns by name, those of `extra` last."""
+        return {name: self.values[:, at] for at, name in enumerate(self.names)} | dict(self.extra)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the rows as a data frame, the columns of `extra` last."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self.values, columns=list(self.names))
+        return frame.assign(**self.extra) if self.extra else frame
+
+
+class Sampler(Protocol):
+    """A generator prepared for one population."""
+
+    @property
+    def population(self) -> Population | None:
+        """The population whose parameters the data are about: estimands are read from it; None where only moments were given."""
+        ...
+
+    @property
+    def moments(self) -> Moments | None:
+        """Exact moments of the columns in the population; None where there is no closed form."""
+        ...
+
+    @property
+    def metric(self) -> bool:
+        """Whether the columns are in the units of the population; if not, only standardized parameters are comparable."""
+        ...
+
+    def rows(self, n: int, rng: np.random.Generator) -> Rows:
+        """Return `n` rows."""
+        ...
+
+
+class Generator(ABC):
+    """Draws observations from a population; holds options only.
+
+    Attributes
+    ----------
+    kind : str
+        What it does, one of `KINDS`: which wrappers may stand around it depends on that.
+    """
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def prepare(self, population: Population) -> Sampler:
+        """Return the sampler for `population`: everything that does not depend on chance is done here."""
 
     def draw(self, population: Population, n: int, rng: np.random.Generator) -> pd.DataFrame:
-        """Return `n` rows with the population's observed variables as columns."""
-        ...
+        """Return `n` rows: the population's observed variables in their order, and then what the generator adds."""
+        return self.prepare(population).rows(n, rng).frame()
+
+
+class Wrapper(Generator):
+    """A generator that changes what another one draws, or the population that it draws from.
+
+    Attributes
+    ----------
+    inner : Generator
+        What is wrapped; the first option of every wrapper.
+    wraps : tuple of str
+        Kinds that it can be put around.
+    """
+
+    wraps: ClassVar[tuple[str, ...]] = KINDS
+    inner: Generator
+
+    def check_inner(self) -> None:
+        """Refuse what cannot be wrapped.
+
+        Raises
+        ------
+        OptionError
+        """
+        own = type(self).__name__
+        if not isinstance(self.inner, Generator):
+            raise OptionError(f"{own} wraps a generator, not {self.inner!r}. Write, for example, `{own}(Gaussian())`.")
+        for inner in chain(self.inner):
+            if inner.kind not in self.wraps:
+                name = type(inner).__name__
+                raise OptionError(f"{own} cannot be put around {name}. Put {name} around {own}: `{name}({own}(...))`.")
+
+
+def chain(generator: Generator) -> Iterator[Generator]:
+    """Yield `generator` and what it wraps, from the outside in."""
+    yield generator
+    if isinstance(generator, Wrapper):
+        yield from chain(generator.inner)
+
+
+def available() -> dict[str, type[Generator]]:
+    """Return every generator by the name of its class."""
+    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    return {
+        name: thing
+        for module in modules
+        for name, thing in vars(module).items()
+        if isinstance(thing, type) and issubclass(thing, Generator) and thing.__module__ == module.__name__
+    }
+
+
+def find(name: str) -> type[Generator]:
+    """Return the generator whose class is called `name`.
+
+    Raises
+    ------
+    OptionError
+        If there is none.
+    """
+    known = available()
+    if name not in known:
+        raise OptionError(f"There is no generator {name!r}.{closest(str(name), known)} There are {', '.join(sorted(known))}.")
+    return known[name]
+
+
+def with_options(generator: Generator, changes: Mapping[str, Mapping[str, Any]]) -> Generator:
+    """Return `generator` with other options: ``{"Missing": {"rate": 0.2}}`` changes the one called Missing, wherever it stands.
+
+    Raises
+    ------
+    OptionError
+        For a generator that is not in the chain, an option that it does not have, or a value that it refuses.
+    """
+    names = [type(one).__name__ for one in chain(generator)]
+    for name in changes:
+        if name not in names:
+            raise OptionError(f"The generator has no {name!r}: it is {' around '.join(names)}.{closest(name, names)}")
+    own = dict(changes.get(type(generator).__name__, {}))
+    options = [option.name for option in dataclasses.fields(generator)]  # type: ignore[arg-type]
+    for option in own:
+        if option not in options:
+            raise OptionError(f"{type(generator).__name__} has no option {option!r}.{closest(option, options)} It has {', '.join(options)}.")
+    if isinstance(generator, Wrapper):
+        own["inner"] = with_options(generator.inner, {name: changes[name] for name in changes if name != type(generator).__name__})
+    return dataclasses.replace(generator, **own)  # type: ignore[type-var]
 
 
 def simulate(
@@ -53,7 +212,7 @@ def simulate(
     Returns
     -------
     DataFrame
-        One column per observed variable.
+        One column per observed variable, and after them the columns that the generator adds (team, arm, group).
 
     Raises
     ------
@@ -62,8 +221,7 @@ def simulate(
     TheoryError
         For an unknown preset.
     """
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise OptionError(f"n={n!r} is not a number of rows. Give a whole number of at least 1.")
+    check_count("n", n, 1)
     if isinstance(source, Population):
         population = source
     elif isinstance(source, Theory):
@@ -76,6 +234,8 @@ def simulate(
         rng = np.random.default_rng(int(seed))
     else:
         raise OptionError(f"seed={seed!r} cannot seed a generator. Give a whole number of at least 0, or a numpy Generator.")
-    if generator is not None and not callable(getattr(generator, "draw", None)):
+    if generator is None:
+        generator = find("Gaussian")()
+    if not callable(getattr(generator, "draw", None)):
         raise OptionError(f"generator= has no method draw(): {generator!r}. Give a generator such as `ts.Gaussian()`.")
-    return (Gaussian() if generator is None else generator).draw(population, int(n), rng)
+    return generator.draw(population, int(n), rng)
