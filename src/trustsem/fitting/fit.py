@@ -255,7 +255,8 @@ class Fit:
         return measures.robust_statistics(self)
 
     @cached_property
-    def _fit_measures(self) -> dict[str, float]:
+    def all_measures(self) -> dict[str, float]:
+        """Every fit measure by name."""
         return measures.all_measures(self, find(self.options.estimator))
 
     # Tables
@@ -323,7 +324,7 @@ class Fit:
         """
         import pandas as pd
 
-        found = self._fit_measures
+        found = self.all_measures
         given = list(found) if names is None else [names] if isinstance(names, str) or not isinstance(names, Iterable) else names
         wanted = [str(name).replace(".", "_") for name in given]
         for name in wanted:

@@ -31,6 +31,7 @@ __all__ = [
     "parameter_estimates",
     "residuals",
     "rsquare",
+    "standardized_errors",
     "standardized_solution",
 ]
 
@@ -165,12 +166,17 @@ def standardized_solution(fit: Fit, *, kind: str, ci: bool, level: float) -> pd.
 
     choose("type", kind, ("std_all", "std_lv", "std_nox"))
     values, slopes = standardized_values(fit, kind)
+    errors = standardized_errors(fit, slopes)
+    return pd.DataFrame({**_keys(fit), "est_std": values, **_inference_columns(values, errors, ci, level)})
+
+
+def standardized_errors(fit: Fit, slopes: Reals) -> Reals:
+    """Return the standard errors (R,) of standardized values with derivatives `slopes` (R, K) with respect to theta."""
     errors = delta_errors(slopes, fit.theta_vcov)
     # A row that does not move with theta (to rounding) is a constant: no error, no test.
     spread = np.sqrt(np.diag(fit.theta_vcov))
     constant = (np.abs(slopes) * np.where(np.isfinite(spread), spread, 1.0)).max(axis=1, initial=0.0) < 1e-12
-    errors = np.where(constant | (errors < 1e-9), 0.0, errors)
-    return pd.DataFrame({**_keys(fit), "est_std": values, **_inference_columns(values, errors, ci, level)})
+    return np.where(constant | (errors < 1e-9), 0.0, errors)
 
 
 def by_group(fit: Fit, results: Sequence[Any]) -> Any:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from trustsem.fitting.fit import Fit
 
-__all__ = ["all_tests"]
+__all__ = ["all_tests", "small_sample_tests"]
 
 
 def all_tests(fit: Fit, *, small_sample: bool) -> pd.DataFrame:
@@ -42,11 +42,18 @@ def all_tests(fit: Fit, *, small_sample: bool) -> pd.DataFrame:
             found = Chisq(_browne(fit, name), fit.df)
             rows.append((name, found.statistic, float(found.df), found.pvalue, math.nan, math.nan))
     if small_sample:
-        rows += [(name, test.statistic, float(test.df), test.pvalue, math.nan, math.nan) for name, test in _small_sample(fit).items()]
+        rows += [(name, test.statistic, float(test.df), test.pvalue, math.nan, math.nan) for name, test in small_sample_tests(fit).items()]
     return pd.DataFrame(rows, columns=["test", "chisq", "df", "pvalue", "scaling", "shift"])
 
 
-def _small_sample(fit: Fit) -> dict[str, Chisq]:
+def small_sample_tests(fit: Fit) -> dict[str, Chisq]:
+    """Return the tests corrected for small samples, by name.
+
+    Raises
+    ------
+    OptionError
+        Unless the fit is by maximum likelihood and of one group.
+    """
     if not find(fit.options.estimator).has_likelihood or len(fit.model.blocks) > 1:
         raise OptionError("small_sample=True corrects the maximum likelihood test of one group. Use estimator='ML' without group=.")
     layout = fit.model.blocks[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from trustsem.errors import TheoryError
+from trustsem.errors import TheoryError, closest
 from trustsem.theory import forms, text, variants
 from trustsem.theory.dropping import graph_of
 from trustsem.theory.projection import MixedGraph
@@ -14,7 +14,9 @@ from trustsem.theory.types import Preset, RivalClaim, Step, arrow_key
 if TYPE_CHECKING:
     from trustsem.theory.theory import Theory
 
-__all__ = ["Rival", "apply_rival", "contend", "rival_theory"]
+__all__ = ["STEPS", "Rival", "apply_rival", "contend", "repeat_step", "rival_theory"]
+
+STEPS = ("with_indicators", "with_path", "without_path", "drop", "strict", "with_strategies")
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def rival_theory(theory: Theory, claim: RivalClaim) -> Theory:
     """
     rival = apply_rival(theory.root or theory, claim)
     for step in theory.steps:
-        rival = _repeat(rival, step)
+        rival = repeat_step(rival, step)
     return rival
 
 
@@ -152,7 +154,16 @@ def _adapted(preset: Preset, claim: RivalClaim) -> Preset:
     )
 
 
-def _repeat(theory: Theory, step: Step) -> Theory:
+def repeat_step(theory: Theory, step: Step) -> Theory:
+    """Return `theory` with one change more.
+
+    Raises
+    ------
+    TheoryError
+        If there is no such change, or the theory does not allow it.
+    """
+    if step.kind not in STEPS:
+        raise TheoryError(f"A theory cannot be changed by {step.kind!r}.{closest(step.kind, STEPS)} Possible are {', '.join(STEPS)}.")
     # with_strategies lives in another module than the other steps.
     function = getattr(forms, step.kind, None) or getattr(variants, step.kind)
     result: Theory = function(theory, *step.arguments)

@@ -1,0 +1,106 @@
+"""What an analysis should find: the parameters of the population, read in the metric of the analysis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from trustsem.kernels.structure import INTERCEPT, PATH, Reals
+from trustsem.model.population import Population
+from trustsem.model.ram import Model
+from trustsem.spec.table import Row
+
+__all__ = ["true_values"]
+
+
+def true_values(population: Population, model: Model, standardized: bool) -> dict[str, float]:
+    """Return the value in the population of every parameter of an analysis that the population has too.
+
+    Parameters
+    ----------
+    population : Population
+    model : Model
+        Of the analysis.
+    standardized : bool
+        Standardized values (``std_all``) instead of those in the metric of the analysis.
+
+    Returns
+    -------
+    dict of str to float
+        By the names of :func:`parameter_names`; NaN for what is not a parameter of the population: a variable that it does not have, a latent
+        variable whose scale the analysis fixes in a way that the population cannot be expressed in.
+
+    Notes
+    -----
+    The value of a path between two variables of the population is the population's own, 0 if there is no such path: the estimand is the truth, not
+    what a misspecified analysis converges to. Latent variables are rescaled to the metric that the fixed values of the analysis give them, be it a
+    loading or a variance.
+    """
+    block, layout = population.implied_blocks[0], population.compiled.blocks[0]
+    place = {name: at for at, name in enumerate(layout.variables)}
+    rows = [row for row in model.table.rows if row.level == 1]
+    sd = np.sqrt(np.diag(block.V))
+    factor = 1.0 / sd if standardized else _scales(rows, place, layout.observed, block.A, block.S)
+    residual = np.sqrt(np.where(np.diag(block.S) > 0, np.diag(block.S), np.nan))
+    found: dict[str, float] = {}
+    names = iter(model.table.parameter_names())
+    values: list[float] = []
+    for k, row in enumerate(model.table.rows):
+        value = _value(row, k, model, place, (block.A, block.S, block.m), factor, residual if standardized else None)
+        values.append(value)
+        if row.free:
+            found.setdefault(next(names), value)
+    return found | _definitions(model, np.array(values))
+
+
+def _value(
+    row: Row, k: int, model: Model, place: dict[str, int], matrices: tuple[Reals, Reals, Reals], factor: Reals, residual: Reals | None
+) -> float:
+    kind = model.cells[k].kind
+    left, right = (row.rhs, row.lhs) if row.op == "=~" else (row.lhs, row.rhs)  # effect and cause, where it is a path
+    if left not in place or (kind != INTERCEPT and right not in place):
+        return math.nan
+    i = place[left]
+    if kind == INTERCEPT:
+        return float(matrices[2][i] * factor[i])
+    j = place[right]
+    if kind == PATH:
+        return float(matrices[0][i, j] * factor[i] / factor[j])
+    if residual is not None and i != j:
+        return float(matrices[1][i, j] / (residual[i] * residual[j]))
+    return float(matrices[1][i, j] * factor[i] * factor[j])
+
+
+def _scales(rows: Sequence[Row], place: dict[str, int], observed: Sequence[str], A: Reals, S: Reals) -> Reals:
+    """Return the factor (m,) by which every variable of the population is multiplied in the metric of the analysis; NaN where it is not defined."""
+    factor = np.ones(len(place))
+    latent = {row.lhs for row in rows if row.op == "=~"} & (set(place) - set(observed))
+    for name in latent:
+        factor[place[name]] = _scale(name, rows, place, observed, A, S)
+    return factor
+
+
+def _scale(name: str, rows: Sequence[Row], place: dict[str, int], observed: Sequence[str], A: Reals, S: Reals) -> float:
+    j = place[name]
+    for row in rows:
+        fixed = not row.free and not math.isnan(row.ustart) and row.ustart != 0.0
+        if fixed and row.op == "=~" and row.lhs == name and row.rhs in observed and row.rhs in place:
+            loading = A[place[row.rhs], j]
+            return float(loading / row.ustart) if loading != 0 else math.nan
+    for row in rows:
+        if not row.free and row.op == "~~" and row.lhs == row.rhs == name and row.ustart > 0:
+            return float(math.sqrt(row.ustart / S[j, j])) if S[j, j] > 0 else math.nan
+    return 1.0  # scaled by something else, such as another latent variable: taken as it is
+
+
+def _definitions(model: Model, values: Reals) -> dict[str, float]:
+    """Return the defined parameters at the true values; NaN where one of those is."""
+    relations = model.relations
+    if not relations.definitions:
+        return {}
+    first = [int(np.argmax(model.theta_of_row == k)) for k in range(model.n_theta)]
+    point = values[np.array(first + list(relations.fixed_rows), dtype=np.int64)]
+    with np.errstate(all="ignore"):
+        return {name: float(difference.value_at(point)) for name, difference in relations.definitions}
