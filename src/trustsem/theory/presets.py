@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trustsem.errors import TheoryError, closest
+from trustsem.model.standardizing import solve_errors
 from trustsem.theory.projection import Absorption, project_values, topological
 from trustsem.theory.types import Coefficient, Construct, Preset, arrow_key
 
@@ -77,8 +78,7 @@ def latent_moments(names: Sequence[str], A: NDArray[np.float64], R: NDArray[np.f
 
     Notes
     -----
-    In causal order, with s^2 the error variance of construct i and g the covariance of its predicted part with its error divided by s:
-    1 = a' Phi a + 2 s g + s^2, solved for s.
+    The error variances are those of :func:`trustsem.model.standardizing.solve_errors`.
     """
     k = len(names)
     if np.linalg.eigvalsh(R)[0] <= 0:
@@ -86,20 +86,10 @@ def latent_moments(names: Sequence[str], A: NDArray[np.float64], R: NDArray[np.f
     order = [names.index(name) for name in topological(names, [(names[j], names[i]) for i, j in np.argwhere(A)])]
     if len(order) < k:
         raise TheoryError(f"The paths among {', '.join(names[i] for i in range(k) if i not in order)} form a cycle. Remove one of them.")
-    total = np.zeros((k, k))  # B = (I - A)^-1, filled row by row in causal order
-    sd = np.zeros(k)
-    for i in order:
-        effects = A[i] @ total
-        explained = effects @ ((R * np.outer(sd, sd)) @ effects)
-        g = effects @ (R[:, i] * sd)
-        inside = g * g + 1.0 - explained
-        sd[i] = math.sqrt(inside) - g if inside > 0 else 0.0
-        if sd[i] <= 0:
-            raise TheoryError(f"The paths to {names[i]!r} explain {explained:.2f} of its variance of 1. Make them smaller.")
-        total[i] = effects
-        total[i, i] = 1.0
-    Psi = R * np.outer(sd, sd)
-    return Psi, total @ Psi @ total.T
+    errors = solve_errors(A, R, order)
+    if errors.short is not None:
+        raise TheoryError(f"The paths to {names[errors.short]!r} explain {errors.explained:.2f} of its variance of 1. Make them smaller.")
+    return errors.psi, errors.phi
 
 
 def standardized_arrays(
