@@ -62,7 +62,7 @@ def alter(
     covariances: Mapping[str, float] | None = None,
     loadings: Mapping[str, float] | None = None,
     means: Mapping[str, float] | None = None,
-    confounders: Mapping[str, Sequence[float]] | None = None,
+    confounder: Mapping[str, Sequence[float]] | None = None,
     factors: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Population:
     """Return a population with some standardized coefficients set to other values, or added.
@@ -80,7 +80,7 @@ def alter(
     means : mapping of str to float, optional
         How far the mean of a variable moves, in its standard deviations. What it causes moves with it, except the variables named here, which move
         as far as is said here.
-    confounders : mapping of str to sequence of float, optional
+    confounder : mapping of str to sequence of float, optional
         Unmeasured common causes and their standardized effects, such as ``{"Trust, Outcomes": (0.3, 0.3)}``. They become covariances of the
         residuals, to which they add the products of the effects.
     factors : mapping of str to mapping, optional
@@ -106,7 +106,7 @@ def alter(
         "loadings": read_coefficients("loadings", loadings),
         "covariances": read_coefficients("covariances", covariances),
     }
-    common = read_confounders("confounders", confounders)
+    common = read_confounders("confounder", confounder)
     shifts = {key: read_number("means", key, value) for key, value in items_of("means", means)}
     if not (any(read.values()) or common or shifts or factors):
         return population
@@ -149,7 +149,7 @@ def _enter(
         change.correlations[i, j] = change.correlations[j, i] = value
         change.rows.append((one, "~~", other))
     for names, effects in common.items():
-        places = [change.place("confounders", name) for name in names]
+        places = [change.place("confounder", name) for name in names]
         change.common[np.ix_(places, places)] += np.outer(effects, effects)
         change.rows += [(one, "~~", other) for at, one in enumerate(names) for other in names[at + 1 :]]
 

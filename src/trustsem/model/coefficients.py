@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -13,9 +14,13 @@ from trustsem.errors import OptionError
 __all__ = ["items_of", "read_coefficients", "read_confounders", "read_number"]
 
 _KEY = re.compile(r"\s*([\w.]+)\s*(->|=~|~~|~)\s*([\w.]+)\s*")
-_OPERATORS = {"paths": ("->", "~"), "lagged": ("->", "~"), "loadings": ("=~", "->"), "covariances": ("~~",)}
 _ARROW = "'Trust -> Outcomes' or 'Outcomes~Trust'"
-_EXAMPLES = {"paths": _ARROW, "lagged": _ARROW, "loadings": "'Trust=~c1'", "covariances": "'c1~~c2'", "confounders": "'Trust, Outcomes'"}
+_OPERATORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"paths": ("->", "~"), "lagged": ("->", "~"), "loadings": ("=~", "->"), "covariances": ("~~",)}
+)
+_EXAMPLES: Mapping[str, str] = MappingProxyType(
+    {"paths": _ARROW, "lagged": _ARROW, "loadings": "'Trust=~c1'", "covariances": "'c1~~c2'", "confounder": "'Trust, Outcomes'"}
+)
 
 Pair = tuple[str, str]
 
@@ -94,5 +99,6 @@ def items_of(option: str, given: Mapping[str, object] | None) -> list[tuple[str,
         For what is no mapping.
     """
     if given is not None and not isinstance(given, Mapping):
-        raise OptionError(f"{option}={given!r} is not a mapping. Write names and numbers, such as {{{_EXAMPLES.get(option, repr('Trust'))}: 0.2}}.")
+        name = _EXAMPLES.get(option, "'Trust'").split("'")[1]
+        raise OptionError(f"{option}={given!r} is not a mapping. Write names and numbers, such as {{'{name}': 0.2}}.")
     return list(given.items()) if given else []
