@@ -19,6 +19,7 @@ __all__ = [
     "ModelSyntaxError",
     "NotAvailableError",
     "OptionError",
+    "StudyError",
     "TheoryError",
     "TrustsemError",
     "TrustsemWarning",
@@ -56,6 +57,10 @@ class TheoryError(TrustsemError, ValueError):
 
 class ConvergenceError(TrustsemError, RuntimeError):
     """A fit that did not converge, raised only where the caller asked for it."""
+
+
+class StudyError(TrustsemError, RuntimeError):
+    """A simulation study that cannot go on: its folder, its workers or its disk. What was finished before is kept."""
 
 
 class ModelSyntaxError(ModelError):

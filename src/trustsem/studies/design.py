@@ -29,7 +29,7 @@ class Analysis:
 
     Parameters
     ----------
-    model : str, optional
+    model : str or Theory, optional
         lavaan syntax; the model of the population if left out.
     function : {"sem", "cfa", "growth", "lavaan"}
         Whose defaults to apply.
@@ -43,7 +43,7 @@ class Analysis:
         As for :func:`trustsem.sem`: ``{"estimator": "MLR", "missing": "fiml", "cluster": "team"}``.
     """
 
-    model: str | None = None
+    model: Any = None
     function: str = "sem"
     standardized: bool = False
     small_sample: bool = False
@@ -51,11 +51,10 @@ class Analysis:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.model is not None and not isinstance(self.model, str):
-            text = self.model.syntax() if isinstance(self.model, Theory) else None
-            if text is None:
-                raise OptionError(f"model= of an analysis must be model text or a Theory, not {type(self.model).__name__!r}.")
-            object.__setattr__(self, "model", text)
+        if isinstance(self.model, Theory):
+            object.__setattr__(self, "model", self.model.syntax())
+        elif not isinstance(self.model, str | None):
+            raise OptionError(f"model= of an analysis must be model text or a Theory, not {type(self.model).__name__!r}.")
         object.__setattr__(self, "measures", tuple(self.measures))
         object.__setattr__(self, "options", dict(self.options))
         for name in ("group_label", "start", "sample_cov", "sample_nobs", "engine"):
@@ -175,6 +174,6 @@ class Study:
 def _copied(conditions: Conditions) -> Conditions:
     if isinstance(conditions, Mapping):
         return {name: list(levels) if isinstance(levels, Sequence) and not isinstance(levels, str) else levels for name, levels in conditions.items()}
-    if isinstance(conditions, Sequence) and not isinstance(conditions, str) and all(isinstance(cell, Mapping) for cell in conditions):
+    if isinstance(conditions, list | tuple) and all(isinstance(cell, Mapping) for cell in conditions):
         return [dict(cell) for cell in conditions]
     raise OptionError(f"conditions={conditions!r} is neither factors with levels nor a list of conditions. Write `conditions={{'n': [200, 400]}}`.")

@@ -72,7 +72,8 @@ def read_generator(entry: Mapping[str, Any]) -> Generator:
 
 def analysis_entry(analysis: Analysis) -> dict[str, Any]:
     """Return an analysis as a table of a study file: its own fields, and beside them the options of the fit."""
-    return _changed(analysis, ("options",)) | plain(analysis.options)
+    options: dict[str, Any] = plain(analysis.options)
+    return _changed(analysis, ("options",)) | options
 
 
 def study_entry(study: Study) -> dict[str, Any]:

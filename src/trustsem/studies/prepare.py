@@ -110,7 +110,7 @@ def _prepare_analysis(study: Study, name: str, analysis: Analysis, sampler: Samp
     text, function = (study.source.syntax, study.source.function) if analysis.model is None else (analysis.model, analysis.function)
     fitter = compile_fitter(text, like=example.columns() if "group" in analysis.options else None, function=function, **analysis.options)
     names = fitter.model.table.parameter_names()
-    row_of = {name: row for name, row in reversed(list(zip(names, fitter.model.free_rows, strict=True)))}
+    row_of = dict(reversed(list(zip(names, fitter.model.free_rows, strict=True))))
     distinct = tuple(dict.fromkeys(names))  # rows that share a label are one parameter
     parameters = distinct + tuple(name for name, _ in fitter.model.relations.definitions)
     truth = _truth(sampler.population, fitter, analysis.standardized, sampler.metric)

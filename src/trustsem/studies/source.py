@@ -147,13 +147,17 @@ def source_of(population: Theory | Population | Source, preset: str = "calibrate
         if isinstance(population.model, str):
             return ModelSource(population.model, dict(population.values))
         return _from_table(population, population.model)
-    raise OptionError(f"population= must be a Theory or a Population, not {type(population).__name__!r}. Build one with `ts.Population(model, values)`.")
+    raise OptionError(
+        f"population= must be a Theory or a Population, not {type(population).__name__!r}. Build one with `ts.Population(model, values)`."
+    )
 
 
 def _from_table(population: Population, table: ParameterTable) -> ModelSource:
     """Return the description of a population that was made from a table: text in which nothing is left to defaults."""
     if any(row.label for row in table.rows) or table.n_blocks > 1:
-        raise OptionError("A population of a study is written to a file as text, and this one has labels or several groups. Build it from model text.")
+        raise OptionError(
+            "A population of a study is written to a file as text, and this one has labels or several groups. Build it from model text."
+        )
     return ModelSource(to_lavaan(table), dict(population.values), "lavaan")
 
 
@@ -171,13 +175,13 @@ def read_source(entry: Mapping[str, Any]) -> Source:
     allowed = ("theory", "preset", "steps", "paths", "loadings") if kind == "theory" else ("model", "values", "function")
     for key in entry:
         if key not in allowed:
-            raise OptionError(f"[population] has the unknown key {key!r}.{closest(key, allowed)} Allowed beside {kind}= are {', '.join(allowed[1:])}.")
+            raise OptionError(
+                f"[population] has the unknown key {key!r}.{closest(key, allowed)} Allowed beside {kind}= are {', '.join(allowed[1:])}."
+            )
     if kind == "model":
         return ModelSource(entry["model"], dict(entry.get("values", {})), entry.get("function", "sem"))
     steps = tuple(Step(str(step[0]), _packed(step[1:])) for step in entry.get("steps", ()))
-    return TheorySource(
-        entry["theory"], steps, entry.get("preset", "calibrated"), dict(entry.get("paths", {})), dict(entry.get("loadings", {}))
-    )
+    return TheorySource(entry["theory"], steps, entry.get("preset", "calibrated"), dict(entry.get("paths", {})), dict(entry.get("loadings", {})))
 
 
 def _plain(value: Any) -> Any:

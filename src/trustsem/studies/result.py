@@ -1,0 +1,304 @@
+"""What a study has found: tidy tables of everything that was kept, and the performance of every analysis."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trustsem.errors import OptionError, closest
+from trustsem.options import check_level, choose
+from trustsem.studies.chunks import Outcomes
+from trustsem.studies.design import Study
+from trustsem.studies.files import load_study
+from trustsem.studies.layout import AnalysisLayout, ConditionLayout
+from trustsem.studies.performance import MEASURES, RATES, Measured, Replications, mean, rate
+from trustsem.studies.store import FolderStore, Store
+from trustsem.studies.text import describe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["StudyResult", "load_result"]
+
+# What is said of the analysis as a whole, beside the measures of single parameters.
+FIT_RATES = ("convergence", "admissibility", "rejection")
+USABLE = ("converged", "admissible")
+
+
+@dataclass(frozen=True, eq=False)
+class StudyResult:
+    """The results of a study, finished or not.
+
+    Attributes
+    ----------
+    study : Study
+    layout : tuple of ConditionLayout
+    store : Store
+        Where they are.
+    """
+
+    study: Study
+    layout: tuple[ConditionLayout, ...]
+    store: Store
+
+    def outcomes(self, condition: int, analysis: int | str = 0, upto: int | None = None) -> Outcomes:
+        """Return the outcomes of one condition (its place, from 0) and analysis as arrays, those of the first `upto` replications only if given."""
+        names = [one.name for one in self.layout[condition].analyses]
+        found = self.store.outcomes(condition, names.index(analysis) if isinstance(analysis, str) else analysis)
+        return found if upto is None else found.first(upto)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Number of replications of each condition that are there."""
+        return tuple(sum(last - first for first, last in ranges) for ranges in self.store.done())
+
+    @property
+    def finished(self) -> bool:
+        """Whether every replication of every condition is there."""
+        return all(count >= self.study.replications for count in self.counts)
+
+    # Everything that was kept
+
+    @property
+    def fits(self) -> pd.DataFrame:
+        """One row per condition, replication and analysis: factors, ``key replication analysis reason converged admissible`` and fit measures."""
+        import pandas as pd
+
+        parts = []
+        for condition, layout in enumerate(self.layout):
+            for number, analysis in enumerate(layout.analyses):
+                found = self.outcomes(condition, number)
+                measures = {name: found.measures[:, at] for at, name in enumerate(analysis.measures)} if len(found) else {}
+                parts.append(
+                    pd.DataFrame(
+                        {
+                            **{name: [value] * len(found) for name, value in _shown(layout).items()},
+                            "key": [f"{layout.key}-{replication}" for replication in found.replication],
+                            "replication": found.replication,
+                            "analysis": analysis.name,
+                            "reason": found.reason,
+                            "converged": found.converged,
+                            "admissible": found.admissible,
+                            **measures,
+                        }
+                    )
+                )
+        return pd.concat(parts, ignore_index=True)
+
+    @property
+    def estimates(self) -> pd.DataFrame:
+        """One row per condition, replication, analysis and parameter: factors, ``key replication analysis parameter truth est se``."""
+        import pandas as pd
+
+        parts = []
+        for condition, layout in enumerate(self.layout):
+            for number, analysis in enumerate(layout.analyses):
+                found = self.outcomes(condition, number)
+                count, size = len(found), len(analysis.parameters)
+                parts.append(
+                    pd.DataFrame(
+                        {
+                            **{name: [value] * (count * size) for name, value in _shown(layout).items()},
+                            "key": np.repeat([f"{layout.key}-{replication}" for replication in found.replication], size),
+                            "replication": np.repeat(found.replication, size),
+                            "analysis": analysis.name,
+                            "parameter": np.tile(np.array(analysis.parameters, dtype=object), count),
+                            "truth": np.tile(analysis.truth, count),
+                            "est": found.est.ravel(),
+                            "se": found.se.ravel(),
+                        }
+                    )
+                )
+        return pd.concat(parts, ignore_index=True)
+
+    @property
+    def failures(self) -> pd.DataFrame:
+        """The analyses that have no result: factors, ``key replication analysis reason``; `ts.replay` takes the key."""
+        table = self.fits
+        columns = [name for name in table.columns if name in (*_shown(self.layout[0]), "key", "replication", "analysis", "reason")]
+        return table.loc[~table["converged"].astype(bool), columns].reset_index(drop=True)
+
+    # What it amounts to
+
+    def performance(
+        self,
+        measures: str | Sequence[str] | None = None,
+        *,
+        parameters: str | Sequence[str] | None = None,
+        analyses: str | Sequence[str] | None = None,
+        usable: str = "converged",
+        level: float = 0.95,
+        condition: int | None = None,
+        upto: int | None = None,
+    ) -> pd.DataFrame:
+        """Return performance measures, each with its Monte Carlo standard error.
+
+        Parameters
+        ----------
+        measures : str or sequence of str, optional
+            Of single parameters: bias, relative_bias, empirical_se, model_se, se_ratio, rmse, coverage, bias_eliminated_coverage, power,
+            type_1_error, ci_width, type_s_error, type_m_error; of the analysis (parameter is empty): convergence, admissibility, rejection (of the
+            test of exact fit). All by default.
+        parameters, analyses : str or sequence of str, optional
+            Which; all that have a true value, and all analyses, by default.
+        usable : {"converged", "admissible"}
+            Which replications are used. Leaving out inadmissible ones selects among samples; both are shown by the rates.
+        level : float
+            Of intervals; tests are at 1 - level.
+        condition : int, optional
+            Place of the only condition wanted.
+        upto : int, optional
+            Use only so many replications.
+
+        Returns
+        -------
+        DataFrame
+            Factors, then ``analysis parameter truth measure value mc_error lower upper n_used n``. For rates, `lower` and `upper` are what the value
+            could be if the unusable replications had all gone one way: nothing is drawn again. NaN for measures without such bounds.
+
+        Raises
+        ------
+        OptionError
+            For an unknown measure, parameter or analysis.
+        """
+        import pandas as pd
+
+        usable = choose("usable", usable, USABLE)
+        check_level(level)
+        wanted = self._chosen("measures", measures, (*MEASURES, *FIT_RATES))
+        known = list(dict.fromkeys(name for layout in self.layout for one in layout.analyses for name in one.parameters))
+        which = None if parameters is None else self._chosen("parameters", parameters, known)
+        named = self._chosen("analyses", analyses, list(dict.fromkeys(one.name for layout in self.layout for one in layout.analyses)))
+        rows: list[dict[str, Any]] = []
+        for place in range(len(self.layout)) if condition is None else [condition]:
+            layout = self.layout[place]
+            for number, analysis in enumerate(layout.analyses):
+                if analysis.name in named:
+                    found = self.outcomes(place, number, upto)
+                    start = {**_shown(layout), "analysis": analysis.name}
+                    rows += [start | row for row in _measured(analysis, found, wanted, which, usable, level)]
+        columns = [*_shown(self.layout[0]), "analysis", "parameter", "truth", "measure", "value", "mc_error", "lower", "upper", "n_used", "n"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def fit_indices(self, names: str | Sequence[str] | None = None, quantiles: Sequence[float] = (0.05, 0.5, 0.95)) -> pd.DataFrame:
+        """Return the distribution of the fit measures over converged replications.
+
+        Parameters
+        ----------
+        names : str or sequence of str, optional
+            Which of those that were kept; all by default.
+        quantiles : sequence of float
+
+        Returns
+        -------
+        DataFrame
+            Factors, then ``analysis measure mean mc_error sd``, one column per quantile (``q05 ...``) and ``n_used``.
+        """
+        import pandas as pd
+
+        rows = []
+        known = list(dict.fromkeys(name for layout in self.layout for one in layout.analyses for name in one.measures))
+        wanted = self._chosen("names", names, known)
+        for condition, layout in enumerate(self.layout):
+            for number, analysis in enumerate(layout.analyses):
+                found = self.outcomes(condition, number)
+                for at, name in enumerate(analysis.measures):
+                    values = found.measures[found.converged, at] if len(found) else np.empty(0)
+                    values = values[np.isfinite(values)]
+                    if name in wanted:
+                        middle = mean(values)
+                        points = np.quantile(values, quantiles) if values.size else [math.nan] * len(quantiles)
+                        row = {**_shown(layout), "analysis": analysis.name, "measure": name, "mean": middle.value, "mc_error": middle.mc_error}
+                        row["sd"] = float(values.std(ddof=1)) if values.size > 1 else math.nan
+                        row |= {f"q{round(100 * q):02d}": float(point) for q, point in zip(quantiles, points, strict=True)}
+                        rows.append(row | {"n_used": middle.n_used})
+        return pd.DataFrame(rows)
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of all results: equal for the same study on the same machine, whoever did the work."""
+        digest = hashlib.sha256()
+        for condition, layout in enumerate(self.layout):
+            digest.update(layout.key.encode())
+            for number in range(len(layout.analyses)):
+                found = self.outcomes(condition, number)
+                for array in (found.replication, found.admissible, found.est, found.se, found.measures):
+                    digest.update(np.ascontiguousarray(array).tobytes())
+                digest.update("\n".join(found.reason).encode())
+        return digest.hexdigest()
+
+    def __repr__(self) -> str:
+        return describe(self)
+
+    def _chosen(self, option: str, given: str | Sequence[str] | None, known: Sequence[str]) -> list[str]:
+        wanted = list(known) if given is None else [given] if isinstance(given, str) else list(given)
+        for name in wanted:
+            if name not in known:
+                raise OptionError(f"{option}= names {name!r}, which is not among {', '.join(known)}.{closest(str(name), known)}")
+        return wanted
+
+
+def load_result(folder: str | os.PathLike[str]) -> StudyResult:
+    """Open the results of a study that was run into a folder, finished or not.
+
+    Raises
+    ------
+    StudyError
+        If there are none, or they are damaged.
+    """
+    store = FolderStore(folder)
+    return StudyResult(load_study(store.folder), store.layout, store)
+
+
+def _shown(layout: ConditionLayout) -> dict[str, Any]:
+    """Return the settings of a condition as values for a column."""
+    return {name: value if isinstance(value, str | bool | int | float) else str(value) for name, value in layout.settings.items()}
+
+
+def _measured(
+    analysis: AnalysisLayout, found: Outcomes, wanted: Sequence[str], parameters: Sequence[str] | None, usable: str, level: float
+) -> list[dict[str, Any]]:
+    """Return the measures of one analysis in one condition as rows."""
+    rows = [
+        {"parameter": "", "truth": math.nan, "measure": name, **_row(_fit_rate(name, analysis, found, level), len(found), name == "rejection")}
+        for name in FIT_RATES
+        if name in wanted
+    ]
+    kept = found.usable(usable)
+    for at, parameter in enumerate(analysis.parameters):
+        truth = float(analysis.truth[at])
+        if (parameters is None and math.isnan(truth)) or (parameters is not None and parameter not in parameters):
+            continue
+        est, se = (found.est[kept, at], found.se[kept, at]) if len(found) else (np.empty(0), np.empty(0))
+        replications = Replications(est, se, truth, level)
+        for name in wanted:
+            if name in MEASURES:
+                with np.errstate(all="ignore"):
+                    value = MEASURES[name](replications)
+                if value.n_used and not math.isnan(value.value):
+                    rows.append({"parameter": parameter, "truth": truth, "measure": name, **_row(value, len(found), name in RATES)})
+    return rows
+
+
+def _fit_rate(name: str, analysis: AnalysisLayout, found: Outcomes, level: float) -> Measured:
+    if name == "convergence":
+        return rate(found.converged)
+    if name == "admissibility":
+        return rate(found.converged & found.admissible)
+    pvalue = next((one for one in ("pvalue_scaled", "pvalue") if one in analysis.measures), None)
+    if pvalue is None or not len(found):
+        return Measured(math.nan, math.nan, 0)
+    values = found.measures[:, analysis.measures.index(pvalue)]
+    return rate(values[np.isfinite(values)] < 1.0 - level)
+
+
+def _row(value: Measured, n: int, bounded: bool) -> dict[str, Any]:
+    """Return a measure with its bounds: all unusable replications on one side, or all on the other."""
+    hits = value.value * value.n_used
+    lower, upper = (hits / n, (hits + n - value.n_used) / n) if bounded and n else (math.nan, math.nan)
+    return {"value": value.value, "mc_error": value.mc_error, "lower": lower, "upper": upper, "n_used": value.n_used, "n": n}
