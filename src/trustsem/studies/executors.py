@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
-from trustsem.errors import OptionError
+from trustsem.errors import OptionError, StudyError
 
 __all__ = ["Crew", "crew", "one_thread"]
 
@@ -91,6 +91,8 @@ def crew(executor: Any) -> Iterator[Crew]:
     ------
     OptionError
         If it asks for nothing that exists.
+    StudyError
+        If a worker process asks for processes.
     """
     made, close = _make(executor)
     try:
@@ -120,6 +122,11 @@ def _make(executor: Any) -> tuple[Crew, Callable[[], None]]:
     workers = int(number) if number else _cores()
     if kind == "serial" or (kind == "processes" and workers == 1):
         return Crew(_Here, 1, own=True), _nothing
+    if kind == "processes" and multiprocessing.parent_process() is not None:
+        # A script that starts processes is read again by each of them, unless they are forked; without this they would start processes too.
+        raise StudyError(
+            "run() was called in a worker process. In a script, put the call below `if __name__ == '__main__':`; in a worker, use executor='serial'."
+        )
     make = (lambda: ThreadPoolExecutor(workers)) if kind == "threads" else (lambda: _processes(workers))
     return Crew(make, workers, own=True), _nothing
 

@@ -10,13 +10,25 @@ from typing import Any
 __all__ = ["progress_bar"]
 
 
+class _Silent:
+    """A bar that nobody sees."""
+
+    def update(self, count: int) -> None:
+        """Do nothing."""
+
+
 @contextmanager
 def progress_bar(total: int, show: bool | None, title: str) -> Iterator[Any]:
     """Show progress over `total` replications on standard error; by default only where a person is watching."""
+    if not (_watched() if show is None else show):
+        yield _Silent()
+        return
     from tqdm.std import tqdm
 
-    shown = _watched() if show is None else show
-    with tqdm(total=total, desc=title, unit=" replications", disable=not shown, smoothing=0.1, dynamic_ncols=True) as bar:
+    class Bar(tqdm):  # type: ignore[misc]
+        monitor_interval = 0  # no thread of its own: processes can then be forked
+
+    with Bar(total=total, desc=title, unit=" replications", smoothing=0.1, dynamic_ncols=True) as bar:
         yield bar
 
 
