@@ -20,7 +20,7 @@ from trustsem.model.roles import causal_order
 __all__ = ["LevelShares", "root_of", "split_levels"]
 
 _ROUNDING = 1e-9  # of a variance: what arithmetic may lose
-_STEPS = 401  # values of an ICC that are tried to say which would do
+_STEPS = 201  # values of an ICC that are tried to say which would do
 
 
 @dataclass(frozen=True, eq=False)

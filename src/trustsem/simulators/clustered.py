@@ -149,9 +149,7 @@ class Clustered(Wrapper):
                     raise OptionError(f"contextual= names {path!r}, but there is no {name!r}.{closest(name, roles.variables)} Write 'effect~cause'.")
             extra[roles.variables.index(effect), roles.variables.index(cause)] = float(value)
         if self.contextual and causal_order((block.A != 0.0) + (extra != 0.0)) is None:
-            raise OptionError(
-                f"contextual= adds {', '.join(self.contextual)}, with which paths form a loop. Contextual effects need a model without."
-            )
+            raise OptionError(f"contextual= adds {', '.join(self.contextual)}, with which paths form a loop. Remove what closes it.")
         return extra
 
 
