@@ -9,7 +9,7 @@ from trustsem.kernels.structure import Reals
 
 __all__ = ["composite", "probit_chances", "standard_scores"]
 
-_NEWTON_STEPS, _STEPS, _TOLERANCE = 8, 80, 1e-13
+_NEWTON_STEPS, _STEPS, _TOLERANCE = 8, 80, 1e-11
 
 
 def standard_scores(values: Reals) -> Reals:
@@ -64,25 +64,31 @@ def probit_chances(z: Reals, rates: Reals, strength: float) -> Reals:
 def _chances(z: Reals, rates: Reals, strength: float) -> Reals:
     """Do the work of `probit_chances` for z of full width."""
     absent = np.isnan(z)
-    push = strength * np.where(absent, 0.0, z)
-    count = np.maximum((~absent).sum(axis=0), 1)
+    holes = bool(absent.any())
+    push = strength * (np.where(absent, 0.0, z) if holes else z)
+    count = np.maximum(len(z) - absent.sum(axis=0), 1)
+    empty = absent.all(axis=0)
     wanted = np.where(rates > 0.0, rates, 0.5)
     probit = ndtri(wanted)
     low, high = probit - push.max(axis=0), probit - push.min(axis=0)
     a = np.clip(probit * np.sqrt(1.0 + strength**2), low, high)
     for step in range(_STEPS):
-        chances = np.where(absent, 0.0, ndtr(a + push))
+        score = a + push
+        chances = ndtr(score)
+        if holes:
+            chances[absent] = 0.0
         mean = chances.sum(axis=0) / count
-        error = np.where(absent.all(axis=0), 0.0, mean - wanted)
+        error = np.where(empty, 0.0, mean - wanted)
         if np.max(np.abs(error), initial=0.0) < _TOLERANCE:
             break
         low, high = np.where(error < 0.0, a, low), np.where(error < 0.0, high, a)
-        middle = (low + high) / 2.0
+        before, a = a, (low + high) / 2.0
         if step < _NEWTON_STEPS:
             at = ndtri(np.clip(mean, 1e-300, 1.0 - 1e-16))
-            slope = np.where(absent, 0.0, np.exp(-0.5 * (a + push) ** 2)).sum(axis=0) / count * np.exp(0.5 * at**2)
-            newton = a - (at - probit) / np.where(slope > 1e-12, slope, np.nan)
-            a = np.where((newton > low) & (newton < high), newton, middle)
-        else:
-            a = middle
+            density = np.exp(-0.5 * score**2)
+            if holes:
+                density[absent] = 0.0
+            slope = density.sum(axis=0) / count * np.exp(0.5 * at**2)
+            newton = before - (at - probit) / np.where(slope > 1e-12, slope, np.nan)
+            a = np.where((newton > low) & (newton < high), newton, a)
     return np.where(rates > 0.0, chances, 0.0)

@@ -73,7 +73,9 @@ def rounded_normal(mean: Reals, sd: Reals, categories: Reals) -> tuple[Reals, Re
         In points of the scale. Nested bisection for all items at once, then Newton's method for the last digits.
     """
     mean, sd = np.asarray(mean, float), np.asarray(sd, float)
-    k = np.arange(1, int(np.max(categories, initial=2)))[:, None]
+    if not len(mean):
+        return mean, sd
+    k = np.arange(1, int(np.max(categories)))[:, None]
     used = k < np.asarray(categories)
     cuts = k + 0.5
 

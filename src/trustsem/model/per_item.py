@@ -61,8 +61,8 @@ def for_items(value: Any, items: Collection[str]) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else dict.fromkeys(items, value)
 
 
-def check_number(name: str, value: Any, allowed: str, low: float = -math.inf, high: float = math.inf) -> None:
-    """Refuse what is no finite number of the half-open interval from `low` up to `high`, in words `allowed`.
+def check_number(name: str, value: Any, allowed: str, low: float = -math.inf, high: float = math.inf, of: str = "") -> None:
+    """Refuse what is no finite number of the half-open interval from `low` up to `high`, in words `allowed`; `of` says whose it is.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def check_number(name: str, value: Any, allowed: str, low: float = -math.inf, hi
     """
     usable = isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)
     if not usable or not low <= value < high:
-        raise OptionError(f"{name}={value!r} is not possible. Give {allowed}.")
+        raise OptionError(f"{name}={value!r}{of} is not possible. Give {allowed}.")
 
 
 def each_number(name: str, value: Any, allowed: str, low: float = -math.inf, high: float = math.inf) -> None:
@@ -80,5 +80,8 @@ def each_number(name: str, value: Any, allowed: str, low: float = -math.inf, hig
     ------
     OptionError
     """
-    for item, one in value.items() if isinstance(value, Mapping) else () if value is None else ((None, value),):
-        check_number(name if item is None else f"{name}[{item!r}]", one, allowed, low, high)
+    if isinstance(value, Mapping):
+        for item, one in value.items():
+            check_number(name, one, allowed, low, high, f" of {item!r}")
+    elif value is not None:
+        check_number(name, value, allowed, low, high)

@@ -123,17 +123,18 @@ class Likert(Wrapper):
         plan: dict[str, tuple[str, int, Any]] = {}
         for item in items:
             ways = [way for way in _WAYS if item in given[way]]
+            called = item if item == _EVERY else repr(item)
             if item not in categories:
-                raise OptionError(f"categories= has no number for {item!r}. Add it, or leave {item!r} out with columns=.")
+                raise OptionError(f"categories= has no number for {called}. Add it, or leave {called} out with columns=.")
             if (item in given["mean"]) != (item in given["sd"]):
-                raise OptionError(f"mean= and sd= belong together, but only one of them is given for {item!r}. Give both.")
+                raise OptionError(f"mean= and sd= belong together, but only one of them is given for {called}. Give both.")
             if len(ways) > 1:
-                raise OptionError(f"The thresholds of {item!r} are given in more than one way: by {'= and '.join(ways)}=. Give one of them.")
+                raise OptionError(f"The thresholds of {called} are given in more than one way: by {'= and '.join(ways)}=. Give one of them.")
             if not ways and any(given.values()):
-                raise OptionError(f"There are no thresholds for {item!r}, but for other items. Give them, or leave {item!r} out with columns=.")
+                raise OptionError(f"There are no thresholds for {called}, but for other items. Give them, or leave {called} out with columns=.")
             way = ways[0] if ways else "equal"
             target = (given["mean"][item], given["sd"][item]) if way == "mean" else given[way][item] if ways else None
-            _check_target(item, way, categories[item], target)
+            _check_target(called, way, categories[item], target)
             plan[item] = (way, categories[item], target)
         return plan
 
@@ -160,35 +161,35 @@ class Likert(Wrapper):
         return LikertSampler(inner, places, centre, spread, table, counts, middle, self, normal)
 
 
-def _check_target(item: str, way: str, categories: int, target: Any) -> None:
-    """Refuse a target that K categories cannot meet."""
+def _check_target(called: str, way: str, categories: int, target: Any) -> None:
+    """Refuse a target of the item `called` so that K categories cannot meet."""
     if way == "mean":
         mean, sd = target
         if categories < 3:
-            raise OptionError(f"With categories=2 the mean decides the sd of {item!r}. Give proportions= instead of mean= and sd=.")
+            raise OptionError(f"With categories=2 the mean decides the sd of {called}. Give proportions= instead of mean= and sd=.")
         if not 1.0 < mean < categories:
             raise OptionError(
-                f"mean={mean!r} of {item!r} is not possible for answers 1 to {categories}. Give one between these, or other categories=."
+                f"mean={mean!r} of {called} is not possible for answers 1 to {categories}. Give one between these, or other categories=."
             )
         low, high = sd_bounds(mean, categories)
         if not low < sd < high:
             raise OptionError(
-                f"sd={sd!r} of {item!r} is not possible: answers 1 to {categories} with mean {mean!r} have an sd between {low:.4g} and {high:.4g}. "
+                f"sd={sd!r} of {called} is not possible: answers 1 to {categories} with mean {mean!r} have an sd between {low:.4g} and {high:.4g}. "
                 "Look for a misprint, or give other categories=."
             )
     if way in ("proportions", "thresholds"):
         wanted = categories - (way == "thresholds")
         if not isinstance(target, tuple) or len(target) != wanted:
             raise OptionError(
-                f"{way}={target!r} of {item!r} do not fit categories={categories}. Give a tuple of {wanted} numbers, or other categories=."
+                f"{way}={target!r} of {called} do not fit categories={categories}. Give a tuple of {wanted} numbers, or other categories=."
             )
         low = 0.0 if way == "proportions" else -np.inf
         for one in target:
-            check_number(way, one, "shares of at least 0" if way == "proportions" else "finite numbers", low)
+            check_number(way, one, "shares of at least 0" if way == "proportions" else "finite numbers", low, of=f" of {called}")
     if way == "proportions" and not (abs(sum(target) - 1.0) < 1e-9 and max(target) < 1.0):
-        raise OptionError(f"proportions={target!r} of {item!r} must sum to 1, with at least two categories in use. Divide them by their sum.")
+        raise OptionError(f"proportions={target!r} of {called} must sum to 1, with at least two categories in use. Divide them by their sum.")
     if way == "thresholds" and any(later <= earlier for earlier, later in pairwise(target)):
-        raise OptionError(f"thresholds={target!r} of {item!r} do not increase. Give them in increasing order.")
+        raise OptionError(f"thresholds={target!r} of {called} do not increase. Give them in increasing order.")
 
 
 def _solve(plan: Mapping[str, tuple[str, int, Any]]) -> list[Reals]:
