@@ -12,7 +12,7 @@ from trustsem.simulators.clustered import Clustered
 from trustsem.simulators.trial import Trial
 
 CHAIN = "f =~ x1 + x2 + x3\ng =~ x4 + x5 + x6\ng ~ f"
-VALUES = {name: 1.0 for name in ("f=~x2", "f=~x3", "g=~x5", "g=~x6", "f~~f", "g~~g")} | {"g~f": 0.5} | {f"x{k}~~x{k}": 0.5 for k in range(1, 7)}
+VALUES = dict.fromkeys(("f=~x2", "f=~x3", "g=~x5", "g=~x6", "f~~f", "g~~g"), 1.0) | {"g~f": 0.5} | {f"x{k}~~x{k}": 0.5 for k in range(1, 7)}
 LOOP = "y1 ~ x1\ny2 ~ x2\ny1 ~ y2\ny2 ~ y1\ny1 ~~ 0*y2"
 LOOP_VALUES = {"y1~x1": 0.5, "y2~x2": 0.4, "y1~y2": 0.3, "y2~y1": 0.2, "y1~~y1": 1.0, "y2~~y2": 1.0, "x1~~x1": 1.0, "x2~~x2": 1.0, "x1~~x2": 0.3}
 ALIKE = ({"a~x": 0.1, "b~x": 0.1, "a~~a": 1.0, "b~~b": 1.0, "a~~b": 0.9, "x~~x": 1.0}, "a ~ x\nb ~ x\na ~~ b")

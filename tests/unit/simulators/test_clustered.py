@@ -241,7 +241,7 @@ def test_sizes_add_up(data, teams, cv):
         assert sizes.max() - sizes.min() <= 1
 
 
-@pytest.mark.parametrize(("n", "teams", "cv"), [(1000, 100, 0.3), (1000, 100, 0.6), (400, 100, 0.5), (150, 10, 1.0), (2000, 100, 0.1)])
+@pytest.mark.parametrize(("n", "teams", "cv"), [(1000, 100, 0.3), (1000, 100, 0.6), (400, 100, 0.5), (150, 10, 1.0), (2000, 100, 0.05)])
 def test_sizes_vary_as_asked(n, teams, cv):
     rng = np.random.default_rng(4)
     found = np.array([team_sizes(n, teams, cv, rng).var() for _ in range(2000)])
@@ -295,6 +295,20 @@ def test_the_possible_range_is_the_truth(population):
         else:
             with pytest.raises(ts.OptionError, match=f"between {low:.3g} and {high:.3g} is possible"):
                 generator.prepare(uncorrelated)
+
+
+@pytest.mark.parametrize("covariance", [0.3, -0.3])
+def test_disturbances_that_correlate_with_those_of_causes_are_reckoned_with(covariance):
+    values = {"y~x": 0.4, "x~~x": 1.0, "y~~y": 0.9, "y~~x": covariance}
+    population = ts.Population("y ~ x\ny ~~ x", values)
+    total = 0.16 + 0.8 * covariance + 0.9
+    frame = clustered(icc={"x": 0.2, "y": 0.25}).prepare(population).iccs().set_index("variable")
+    assert frame["icc"].to_dict() == pytest.approx({"x": 0.2, "y": 0.25})
+    # Between teams x has 0.2. With s the standard deviation of y's disturbance there, y has 0.16 * 0.2 + 0.8 sqrt(0.2) r s + s^2, s^2 from 0 to 0.9.
+    s = np.linspace(0.0, np.sqrt(0.9), 200_001)
+    possible = (0.032 + 0.8 * np.sqrt(0.2) * covariance / np.sqrt(0.9) * s + s**2) / total
+    with pytest.raises(ts.OptionError, match=f"between {possible.min():.3g} and {possible.max():.3g} is possible"):
+        clustered(icc={"x": 0.2, "y": 0.99}).prepare(population)
 
 
 def test_correlated_disturbances_need_similar_iccs():
