@@ -173,6 +173,7 @@ def answer_moments(mean: Reals, cov: Reals, thresholds: Sequence[Reals | None]) 
     cut = np.array([own is not None for own in thresholds])
     belongs = (owner[:, None] == np.arange(p)).astype(float)
     between = corr[np.ix_(owner, owner)]
+    # Variances are filled in below; correlations of 1 would only ask for more nodes.
     between[owner[:, None] == owner] = 0.0
     both = belongs.T @ threshold_covariances(flat, between) @ belongs
     density = belongs.T @ (np.exp(-0.5 * flat**2) / math.sqrt(2.0 * math.pi))

@@ -55,6 +55,10 @@ def test_forms_are_dealt_at_random():
     # Each person gets each form as often as the others, and so does the form that is dealt once more.
     counts = np.array([np.bincount(column, minlength=4)[1:] for column in drawn.T])
     assert (((counts - 1000.0) ** 2 / 1000.0).sum(axis=1) < chi2.isf(1e-5, 2)).all()
+    # Neighbours are of one team often: whether two of them get the same form is left to chance. 10 persons of 4, 3 and 3 make 12 of 45 such pairs.
+    for other in (1, 2, 3):
+        same = (drawn[:, 0] == drawn[:, other]).mean()
+        assert abs(same - 12 / 45) < 4.5 * np.sqrt(12 / 45 * 33 / 45 / 3000)
     surplus = np.bincount([np.bincount(one, minlength=4).argmax() for one in drawn], minlength=4)[1:]
     assert ((surplus - 1000.0) ** 2 / 1000.0).sum() < chi2.isf(1e-5, 2)
 
