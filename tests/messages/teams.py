@@ -15,6 +15,7 @@ CHAIN = "f =~ x1 + x2 + x3\ng =~ x4 + x5 + x6\ng ~ f"
 VALUES = dict.fromkeys(("f=~x2", "f=~x3", "g=~x5", "g=~x6", "f~~f", "g~~g"), 1.0) | {"g~f": 0.5} | {f"x{k}~~x{k}": 0.5 for k in range(1, 7)}
 LOOP = "y1 ~ x1\ny2 ~ x2\ny1 ~ y2\ny2 ~ y1\ny1 ~~ 0*y2"
 LOOP_VALUES = {"y1~x1": 0.5, "y2~x2": 0.4, "y1~y2": 0.3, "y2~y1": 0.2, "y1~~y1": 1.0, "y2~~y2": 1.0, "x1~~x1": 1.0, "x2~~x2": 1.0, "x1~~x2": 0.3}
+THREE = {"b~a": 1.0, "c~b": 1.0, "a~~a": 1.0, "b~~b": 0.1, "c~~c": 0.1}
 ALIKE = ({"a~x": 0.1, "b~x": 0.1, "a~~a": 1.0, "b~~b": 1.0, "a~~b": 0.9, "x~~x": 1.0}, "a ~ x\nb ~ x\na ~~ b")
 
 
@@ -66,7 +67,10 @@ MISTAKES: dict[str, Mistake] = {
     "different icc of what correlates": Mistake(
         lambda: clustered(no_items(), icc={"x": 0.1, "a": 0.05, "b": 0.7}),
         error,
-        ("icc= asks for", "leaves people no", "While the others", "similar shares"),
+        ("icc= asks for", "While others keep", "similar shares"),
+    ),
+    "icc that nothing about one construct can mend": Mistake(
+        lambda: clustered(ts.Population("b ~ a\nc ~ b", THREE), icc={"a": 0.9, "b": 0.0, "c": 0.0}), error, ("'b'", "no other share", "causes")
     ),
     "different icc in a loop": Mistake(
         lambda: clustered(ts.Population(LOOP, LOOP_VALUES), icc={"y1": 0.1}), error, ("icc= differs", "loop (y1, y2)", "number for all")

@@ -7,8 +7,10 @@ that the construct is to have at that level. The people get what is left.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,7 +22,7 @@ from trustsem.model.roles import causal_order
 __all__ = ["LevelShares", "root_of", "split_levels"]
 
 _ROUNDING = 1e-9  # of a variance: what arithmetic may lose
-_STEPS = 201  # values of an ICC that are tried to say which would do
+_STEPS = 201  # shares that are tried to say which would do
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +58,11 @@ class LevelShares:
         return replace(self, **{array: values})
 
 
-@dataclass(frozen=True)
-class _Failure:
-    """Which variable cannot have its share at which level; `low` and `high` say what it could have, None where that is not known yet."""
+class _Failure(NamedTuple):
+    """Which variable cannot have its share at which level."""
 
     level: int
     variable: int
-    low: float | None = None
-    high: float | None = None
 
 
 def split_levels(block: ImpliedBlock, names: Sequence[str], levels: Sequence[LevelShares]) -> tuple[Reals, ...]:
@@ -160,7 +159,7 @@ def _deviations(block: ImpliedBlock, R: Reals, level: LevelShares, sd: Reals, mo
         target = level.wanted[j] * total
         low, high = min(possible), max(possible)
         if not low - _ROUNDING * total <= target <= high + _ROUNDING * total:
-            return _Failure(number, j, low / total, high / total)
+            return _Failure(number, j)
         half = np.sqrt(max(g * g + target - explained, 0.0))
         larger = half - g
         d[j] = np.clip(larger if larger <= most[j] * (1.0 + 1e-6) + 1e-12 else -g - half, 0.0, most[j])
@@ -168,17 +167,35 @@ def _deviations(block: ImpliedBlock, R: Reals, level: LevelShares, sd: Reals, mo
 
 
 def _message(block: ImpliedBlock, names: Sequence[str], levels: Sequence[LevelShares], failure: _Failure) -> str:
-    level, variable = levels[failure.level], failure.variable
-    option, wanted = level.share(variable)
-    start = f"{option}= asks for {wanted:.3g} of the variance of {names[variable]!r}"
-    if failure.low is not None and failure.high is not None:
-        bound = f"With its causes as they are, between {failure.low:.3g} and {failure.high:.3g} is possible"
-        return f"{start}. {bound}: paths bring a part along, and no more than its own disturbance can be added. Change it, or those of its causes."
-    tried = np.linspace(0.0, 1.0, _STEPS)
-    others = [(*levels[: failure.level], level.changed(variable, share), *levels[failure.level + 1 :]) for share in tried]
-    doing = [share for share, shares in zip(tried, others, strict=True) if not isinstance(_attempt(block, shares), _Failure)]
-    bound = f"between {min(doing):.3g} and {max(doing):.3g} is possible" if doing else "nothing is possible"
-    return f"{start}, which leaves people no covariance matrix. While the others keep theirs, {bound}: what correlates needs similar shares."
+    option, wanted = levels[failure.level].share(failure.variable)
+    start = f"{option}= asks for {wanted:.3g} of the variance of {names[failure.variable]!r}. While others keep their shares,"
+    found = _range(block, levels, failure)
+    if found is None:
+        return f"{start} no other share is possible either. Change those of its causes, or of what it correlates with, as well."
+    low, high = math.ceil(found[0] * 1e3 - 0.01) / 1e3, math.floor(found[1] * 1e3 + 0.01) / 1e3
+    why = "causes bring a part along, its disturbance cannot give more than it has, and what correlates needs similar shares"
+    return f"{start} between {low:g} and {high:g} is possible: {why}. Change it, or the others."
+
+
+def _range(block: ImpliedBlock, levels: Sequence[LevelShares], failure: _Failure) -> tuple[float, float] | None:
+    """Return the smallest and the largest share that a variable could have, None if there is none."""
+
+    def possible(share: float) -> bool:
+        changed = levels[failure.level].changed(failure.variable, share)
+        return not isinstance(_attempt(block, (*levels[: failure.level], changed, *levels[failure.level + 1 :])), _Failure)
+
+    tried = np.linspace(0.0, 1.0, _STEPS).tolist()
+    doing = [share for share in tried if possible(share)]
+    if not doing:
+        return None
+    ends = []
+    for end, step in ((doing[0], -1.0), (doing[-1], 1.0)):
+        inside, outside = end, end + step / (_STEPS - 1)
+        while abs(outside - inside) > 1e-7 and 0.0 <= outside <= 1.0:
+            middle = 0.5 * (inside + outside)
+            inside, outside = (middle, outside) if possible(middle) else (inside, middle)
+        ends.append(inside)
+    return ends[0], ends[1]
 
 
 def root_of(cov: Reals) -> Reals:
