@@ -168,7 +168,7 @@ def _deviations(block: ImpliedBlock, R: Reals, level: LevelShares, sd: Reals, mo
 
 def _message(block: ImpliedBlock, names: Sequence[str], levels: Sequence[LevelShares], failure: _Failure) -> str:
     option, wanted = levels[failure.level].share(failure.variable)
-    start = f"{option}= asks for {wanted:.3g} of the variance of {names[failure.variable]!r}. While others keep their shares,"
+    start = f"{option}= asks for {wanted:g} of the variance of {names[failure.variable]!r}. While others keep their shares,"
     found = _range(block, levels, failure)
     if found is None:
         return f"{start} no other share is possible either. Change those of its causes, or of what it correlates with, as well."
