@@ -118,16 +118,19 @@ def fleishman_kurtosis_range(skewness: float, n_angles: int = 4000) -> tuple[flo
     d1 = np.sin(angle) / np.sqrt(6.0)
     b1 = np.cos(angle) - 3 * d1
     slope = b1**2 + 24 * b1 * d1 + 105 * d1**2
-    # skewness = sqrt(2) u ((1 - u^2) slope + 2), that is u^3 slope - u (slope + 2) + skewness / sqrt(2) = 0.
-    low, high = np.inf, -np.inf
-    for b, d, g in zip(b1, d1, slope, strict=True):
-        roots = np.roots([g, 0.0, -(g + 2.0), skewness / np.sqrt(2.0)])
-        u = roots.real[(np.abs(roots.imag) < 1e-7) & (np.abs(roots.real) <= 1.0)]
-        if u.size:
-            scale = np.sqrt(1.0 - u**2)
-            kurtosis = fleishman_moments(scale * b, u / np.sqrt(2.0), scale * d)[2]
-            low, high = min(low, float(kurtosis.min())), max(high, float(kurtosis.max()))
-    return (low, high) if low <= high else None
+    slope = np.where(np.abs(slope) < 1e-9, 1e-9, slope)
+    # skewness = sqrt(2) u ((1 - u^2) slope + 2), that is u^3 - u (1 + 2 / slope) + skewness / (sqrt(2) slope) = 0: one companion matrix for each.
+    companion = np.zeros((n_angles, 3, 3))
+    companion[:, 1, 0] = companion[:, 2, 1] = 1.0
+    companion[:, 0, 2], companion[:, 1, 2] = -skewness / np.sqrt(2.0) / slope, 1.0 + 2.0 / slope
+    roots = np.linalg.eigvals(companion)
+    real = (np.abs(roots.imag) < 1e-7) & (np.abs(roots.real) <= 1.0)
+    if not real.any():
+        return None
+    at, u = np.nonzero(real)[0], roots.real[real]
+    scale = np.sqrt(1.0 - u**2)
+    kurtosis = fleishman_moments(scale * b1[at], u / np.sqrt(2.0), scale * d1[at])[2]
+    return float(kurtosis.min()), float(kurtosis.max())
 
 
 def hermite_weights(coefficients: Reals) -> Reals:

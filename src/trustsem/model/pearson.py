@@ -50,6 +50,7 @@ def pearson(skewness: float, kurtosis: float) -> Distribution | None:
     """Return the Pearson distribution with this skewness and excess kurtosis; None if no distribution has them (kurtosis <= skewness^2 - 2)."""
     if kurtosis <= skewness * skewness - 2.0:
         return None
+    skewness, kurtosis = float(skewness), float(kurtosis)
     if max(abs(skewness), abs(kurtosis)) < NEARLY_NORMAL:
         return NearlyNormal(skewness, kurtosis)
     positive = _positive(skewness * skewness, kurtosis)

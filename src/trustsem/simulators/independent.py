@@ -17,9 +17,6 @@ from trustsem.simulators import Generator, Rows
 
 __all__ = ["IndependentGenerator"]
 
-# Relative to the largest target, what a system of linear equations may leave over and still count as solved.
-SOLVED = 1e-8
-
 
 @dataclass(frozen=True)
 class IndependentGenerator(Generator):
@@ -64,13 +61,12 @@ class IndependentGenerator(Generator):
         moments = moments_of(population)
         root = _symmetric_root(moments.cov) if self.root == "symmetric" else np.asarray(np.linalg.cholesky(moments.cov))
         # Of variables with variance one: skewness_i = sum over j of a_ij^3 skewness_j, kurtosis_i = sum over j of a_ij^4 kurtosis_j.
+        # One solution always: elementwise powers of a positive definite matrix are positive definite (Schur), those of a triangular one triangular.
         shares = root / np.sqrt(np.diag(moments.cov))[:, None]
         target = [by_variable(option, getattr(self, option), moments.names) for option in ("skewness", "kurtosis")]
-        skewness, kurtosis = (
-            _solve(shares**power, wanted, option) for power, wanted, option in zip((3, 4), target, ("skewness", "kurtosis"), strict=True)
-        )
+        needed = np.column_stack([np.linalg.solve(shares**power, wanted) for power, wanted in zip((3, 4), target, strict=True)])
         # Equal components share a table although rounding makes them differ.
-        needed = np.column_stack([skewness, kurtosis]).round(12) + 0.0
+        needed = needed.round(12) + 0.0
         _check(needed, np.column_stack(target), moments.names, self.root)
         different, of = np.unique(needed, axis=0, return_inverse=True)
         distributions: list[Distribution] = [found for moment in different if (found := pearson(*moment)) is not None]
@@ -82,23 +78,6 @@ def _symmetric_root(cov: Reals) -> Reals:
     return np.asarray((vectors * np.sqrt(values)) @ vectors.T)
 
 
-def _solve(matrix: Reals, target: Reals, option: str) -> Reals:
-    """Return the components' moments; of several solutions, where the equations are singular, the smallest.
-
-    Raises
-    ------
-    OptionError
-        If there is no solution.
-    """
-    found = np.asarray(np.linalg.lstsq(matrix, target, rcond=1e-10)[0])
-    if np.abs(matrix @ found - target).max() > SOLVED * max(1.0, float(np.abs(target).max())):
-        raise OptionError(
-            f"IndependentGenerator cannot reach these values of {option}= with root='symmetric': for this covariance matrix the equations for its "
-            "components are singular and have no solution. Use root='cholesky', Pearson, or ValeMaurelli."
-        )
-    return found
-
-
 def _check(needed: Reals, target: Reals, names: tuple[str, ...], root: str) -> None:
     """Refuse components that cannot exist.
 
@@ -106,9 +85,8 @@ def _check(needed: Reals, target: Reals, names: tuple[str, ...], root: str) -> N
     ------
     OptionError
     """
-    excess = needed[:, 1] - needed[:, 0] ** 2 + 2.0
-    at = int(np.argmin(excess))
-    if excess[at] <= 0.0:
+    at = int(np.argmin(needed[:, 1] - needed[:, 0] ** 2))
+    if pearson(*needed[at]) is None:
         other = "cholesky" if root == "symmetric" else "symmetric"
         raise OptionError(
             f"IndependentGenerator cannot give {names[at]!r} skewness={target[at, 0]:g} together with kurtosis={target[at, 1]:g}: its component "

@@ -63,7 +63,9 @@ class Pearson(Generator):
         different, of = np.unique(targets, axis=0, return_inverse=True)
         distributions = [_distribution(s, k, moments.names[int(np.argmax(of == at))]) for at, (s, k) in enumerate(different)]
         scale = np.sqrt(np.diag(moments.cov))
-        scores = _score_correlations(distributions, of, moments.cov / np.outer(scale, scale), moments.names)
+        scores = moments.cov / np.outer(scale, scale)
+        if targets.any():
+            scores = _score_correlations(distributions, of, scores, moments.names)
         root = intermediate_root(scores, "Pearson")
         return PearsonSampler(population if isinstance(population, Population) else None, moments, root, tabulate(distributions, of), scale)
 
@@ -93,8 +95,8 @@ def _score_correlations(distributions: list[Distribution], of: np.ndarray, targe
         If some correlation cannot be reached, or not be computed.
     """
     scores = np.eye(len(target))
-    if len(target) == 1 or all(distribution.type == "normal" and np.all(distribution.at(scores) == scores) for distribution in distributions):
-        return target
+    if len(target) == 1:
+        return scores
     z, weight = normal_grid()
     values = np.array([distribution.at(z) for distribution in distributions])
     low, high = (bound[np.ix_(of, of)] for bound in correlation_reach(values, weight))
