@@ -35,14 +35,34 @@ if TYPE_CHECKING:
     from trustsem.fitting.two_level import icc
     from trustsem.fitting.vuong import Vuong, vuong
     from trustsem.fitting.wald import WaldTest, wald_test
+    from trustsem.model.altering import alter
     from trustsem.model.population import Population
     from trustsem.reporting.diagram import diagram
     from trustsem.reporting.html import report
+    from trustsem.reporting.plots import plot
+    from trustsem.reporting.study_page import write_study
     from trustsem.reporting.tables import write_tables
     from trustsem.simulators import simulate
+    from trustsem.simulators.clustered import Clustered
+    from trustsem.simulators.dropout import Dropout
     from trustsem.simulators.gaussian import Gaussian
+    from trustsem.simulators.grouped import Grouped
+    from trustsem.simulators.independent import IndependentGenerator
+    from trustsem.simulators.likert import Likert
+    from trustsem.simulators.missing import Missing
+    from trustsem.simulators.misspecified import Misspecified
+    from trustsem.simulators.panel import Panel
+    from trustsem.simulators.pearson import Pearson
+    from trustsem.simulators.planned import PlannedMissing
+    from trustsem.simulators.trial import Trial
+    from trustsem.simulators.vale_maurelli import ValeMaurelli
     from trustsem.spec.export import to_dagitty, to_lavaan, to_mplus, to_openmx
     from trustsem.spec.table import ParameterTable
+    from trustsem.studies.design import Analysis, Study
+    from trustsem.studies.files import load_study, study_skeleton, study_text
+    from trustsem.studies.result import StudyResult, load_result
+    from trustsem.studies.run import Replay, replay, run
+    from trustsem.studies.stopping import StopRule, replications_for
     from trustsem.theory import Theory, load_theory, theories
 
     __version__: str
@@ -74,6 +94,26 @@ else:
         ("trustsem.reporting.tables", "write_tables"),
         ("trustsem.simulators", "simulate"),
         ("trustsem.simulators.gaussian", "Gaussian"),
+        ("trustsem.model.altering", "alter"),
+        ("trustsem.reporting.plots", "plot"),
+        ("trustsem.reporting.study_page", "write_study"),
+        ("trustsem.simulators.clustered", "Clustered"),
+        ("trustsem.simulators.dropout", "Dropout"),
+        ("trustsem.simulators.grouped", "Grouped"),
+        ("trustsem.simulators.independent", "IndependentGenerator"),
+        ("trustsem.simulators.likert", "Likert"),
+        ("trustsem.simulators.missing", "Missing"),
+        ("trustsem.simulators.misspecified", "Misspecified"),
+        ("trustsem.simulators.panel", "Panel"),
+        ("trustsem.simulators.pearson", "Pearson"),
+        ("trustsem.simulators.planned", "PlannedMissing"),
+        ("trustsem.simulators.trial", "Trial"),
+        ("trustsem.simulators.vale_maurelli", "ValeMaurelli"),
+        ("trustsem.studies.design", "Analysis Study"),
+        ("trustsem.studies.files", "load_study study_skeleton study_text"),
+        ("trustsem.studies.result", "StudyResult load_result"),
+        ("trustsem.studies.run", "Replay replay run"),
+        ("trustsem.studies.stopping", "StopRule replications_for"),
         ("trustsem.spec.export", "to_dagitty to_lavaan to_mplus to_openmx"),
         ("trustsem.spec.table", "ParameterTable"),
         ("trustsem.theory", "Theory load_theory theories"),
@@ -105,35 +145,53 @@ else:
 
 
 __all__ = [
+    "Analysis",
     "Appraisal",
     "BootstrapResult",
+    "Clustered",
     "Comparison",
     "ConvergenceError",
     "DataError",
+    "Dropout",
     "Fit",
     "Fitter",
     "Gaussian",
+    "Grouped",
     "IdentificationError",
     "ImputedFit",
+    "IndependentGenerator",
     "Invariance",
+    "Likert",
+    "Missing",
+    "Misspecified",
     "ModelError",
     "ModelSyntaxError",
     "MonteCarloResult",
     "Nesting",
     "NotAvailableError",
     "OptionError",
+    "Panel",
     "ParameterTable",
+    "Pearson",
+    "PlannedMissing",
     "Population",
+    "Replay",
     "Sample",
     "ScoreTest",
+    "StopRule",
+    "Study",
     "StudyError",
+    "StudyResult",
     "Theory",
     "TheoryError",
+    "Trial",
     "TrustsemError",
     "TrustsemWarning",
+    "ValeMaurelli",
     "Vuong",
     "WaldTest",
     "__version__",
+    "alter",
     "anova",
     "appraise",
     "bootstrap",
@@ -151,17 +209,25 @@ __all__ = [
     "invariance",
     "lavaan",
     "load_dataset",
+    "load_result",
+    "load_study",
     "load_summary",
     "load_theory",
     "merge_factors",
     "monte_carlo",
     "nested",
+    "plot",
     "read_table",
+    "replay",
+    "replications_for",
     "report",
+    "run",
     "score_test",
     "sem",
     "sem_mi",
     "simulate",
+    "study_skeleton",
+    "study_text",
     "theories",
     "to_dagitty",
     "to_lavaan",
@@ -169,5 +235,6 @@ __all__ = [
     "to_openmx",
     "vuong",
     "wald_test",
+    "write_study",
     "write_tables",
 ]

@@ -39,6 +39,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+study = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Simulation studies: new, run, summarise, replay.")
+app.add_typer(study, name="study")
+
 TheoryOption = Annotated[str, typer.Option("--theory", metavar="NAME|PATH", help="A built-in theory, or the path of a theory file (.toml).")]
 TheoryArgument = Annotated[str, typer.Argument(metavar="[NAME|PATH]", help="A built-in theory, or the path of a theory file (.toml).")]
 DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="CSV, TSV, Parquet or Stata file, one row per observation.")]
@@ -211,6 +214,90 @@ def appraise(
     if out is not None:
         _make(out)
     return _appraised(ts.appraise(theory, ts.read_table(data), sesoi=sesoi, alpha=alpha), out)
+
+
+# Simulation studies --------------------------------------------------------------------------------------------------------------------
+
+
+@study.command("new")
+def study_new(
+    path: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="File to write.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> int:
+    """Write a commented study file to start from."""
+    if path.exists() and not force:
+        raise OptionError(f"{str(path)!r} is there already. Give another name, or --force.")
+    print(f"Wrote {_write(path, ts.study_skeleton())}. Edit it, then: trustsem study run {path} RESULTS")
+    return FINE
+
+
+@study.command("run")
+def study_run(
+    path: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where results go; a run that was interrupted goes on.")],
+    processes: Annotated[int | None, typer.Option("--processes", "-p", min=1, help="Local processes; one for each core by default.")] = None,
+    dask: Annotated[str | None, typer.Option("--dask", metavar="ADDRESS", help="Dask scheduler, such as tcp://10.0.0.1:8786.")] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="MEASURE=ERROR", help="Stop where the Monte Carlo error is small enough.")] = None,
+    extend: Annotated[bool, typer.Option("--extend", help="Add replications to a folder with fewer.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> int:
+    """Run a study, or go on with one that was interrupted."""
+    if processes is not None and dask is not None:
+        raise OptionError("--processes and --dask name two places to work. Give one of them.")
+    stop = None if until is None else _stop_rule(until)
+    result = ts.run(ts.load_study(path), folder, executor=dask or processes, stop=stop, extend=extend, progress=False if quiet else None)
+    print(f"{result}\n\nResults are in {folder}/. Next: trustsem study summarise {folder} --out TABLES")
+    return FINE
+
+
+@study.command("summarise")
+def study_summarise(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Results of a study, finished or not.")],
+    measures: Annotated[str, typer.Option(help="Performance measures to print, separated by commas.")] = "power,coverage,relative_bias",
+    parameters: Annotated[str | None, typer.Option(help="Parameters to print, separated by commas; those with a true value by default.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for tables (CSV), plots (PNG) and the page.")] = None,
+) -> int:
+    """Print how the analyses of a study performed."""
+    result = ts.load_result(folder)
+    if out is not None:
+        _make(out)
+    table = result.performance(_words(measures), parameters=None if parameters is None else _words(parameters))
+    print(f"{result}\n")
+    print(table.drop(columns="replications").to_string(index=False, float_format=lambda value: f"{value:.3f}", na_rep=""))
+    if out is not None:
+        paths = ts.write_study(result, out)
+        print(f"\nWrote {len(paths)} files to {out}/: {', '.join(path.name for path in paths)}.")
+    return FINE
+
+
+@study.command("replay")
+def study_replay(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Results of a study.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Of a replication, from failures.csv or the column key of the results.")],
+    analysis: Annotated[str | None, typer.Option(help="Analysis to show; the first by default.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE.csv", help="Also write the data of the replication.")] = None,
+) -> int:
+    """Do one replication again and print its fit."""
+    again = ts.replay(ts.load_result(folder), key)
+    if out is not None:
+        print(f"Wrote {_write(out, again.data.to_csv(index=False, lineterminator=chr(10)))}.\n")
+    fitted = again.fit(analysis)
+    print(str(fitted.summary(fit_measures=fitted.converged)).rstrip())
+    return _code(fitted)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _stop_rule(text: str) -> ts.StopRule:
+    measure, _, error = text.partition("=")
+    try:
+        return ts.StopRule(measure.strip(), float(error))
+    except ValueError as problem:
+        if isinstance(problem, TrustsemError):
+            raise
+        raise OptionError(f"--until={text!r} is not a measure with a Monte Carlo error. Write it as --until power=0.01.") from None
 
 
 # What the commands share ---------------------------------------------------------------------------------------------------------------

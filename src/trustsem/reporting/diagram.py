@@ -21,7 +21,7 @@ from trustsem.spec.table import ParameterTable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["diagram", "figure_bytes"]
+__all__ = ["diagram", "figure_bytes", "format_of"]
 
 _FORMATS = ("svg", "pdf", "png")
 
@@ -73,14 +73,14 @@ def diagram(
     through variables and numbers never cover one another; distances grow until that holds.
     """
     if path is not None:
-        _format_of(path)
+        format_of(path)
     graph = graph_of(source, estimates=estimates, group=group, level=level, indicators=indicators, read=_read)
     texts = _texts(graph, labels or {})
     signs = "".join(style.sign for style in VERDICT_STYLES.values())
     face = typeface_for([*texts.values(), *graph.notes, *graph.alerts, signs])
     figure = draw(graph, face, compose(graph, texts, face))
     if path is not None:
-        write_bytes(path, figure_bytes(figure, _format_of(path)))
+        write_bytes(path, figure_bytes(figure, format_of(path)))
     return figure
 
 
@@ -88,7 +88,14 @@ def _read(text: str) -> ParameterTable:
     return build_table(text, defaults_for("sem"))
 
 
-def _format_of(path: str | Path) -> str:
+def format_of(path: str | Path) -> str:
+    """Return the format that the ending of a path asks for.
+
+    Raises
+    ------
+    OptionError
+        For an ending that is not known.
+    """
     ending = Path(path).suffix.lower().lstrip(".")
     if ending not in _FORMATS:
         raise OptionError(f"path={str(path)!r} must end in .svg, .pdf or .png.{closest(ending, _FORMATS)}")

@@ -21,14 +21,14 @@ __all__ = ["draw"]
 
 def draw(graph: Graph, face: Typeface, drawn: Drawing) -> Figure:
     """Return the figure of a composed diagram, with alerts above it, legend and notes below."""
-    from trustsem.reporting.figure import DiagramFigure  # loads matplotlib
+    from trustsem.reporting.figure import OwnFigure  # loads matplotlib
 
     x0, y0, w, h = extent(drawn.layout, drawn.routes, drawn.places)
     width = max(w + 2 * MARGIN, 3.4)
     above, below = _texts_around(graph, face, width)
     top, foot = 0.17 * len(above), 0.17 * len(below) + _legend_height(graph, face, width)
     height = h + 2 * MARGIN + top + foot + (0.08 if top else 0.0) + (0.12 if foot else 0.0)
-    figure = DiagramFigure(width, height)
+    figure = OwnFigure(width, height)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_axis_off()
     left, upper = x0 - (width - w) / 2, y0 - MARGIN - top - (0.08 if top else 0.0)

@@ -7,12 +7,12 @@ import io
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-__all__ = ["DiagramFigure"]
+__all__ = ["OwnFigure"]
 
 _SCREEN_DPI = 150
 
 
-class DiagramFigure(Figure):
+class OwnFigure(Figure):
     """A figure with its own canvas and its own representation in Jupyter."""
 
     def __init__(self, width: float, height: float) -> None:

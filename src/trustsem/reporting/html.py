@@ -1,8 +1,7 @@
-"""One self-contained HTML page about a fit or an appraisal."""
+"""One self-contained HTML page about a fit, an appraisal or a simulation study."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,14 @@ from trustsem.fitting.serialise import key_measures, shown_estimates, versions
 from trustsem.reporting.diagram import diagram, figure_bytes
 from trustsem.reporting.files import write_text
 from trustsem.reporting.graph import is_appraisal
+from trustsem.reporting.page import figure, frame_table, paragraph, section, table_of_facts
+from trustsem.reporting.study_page import study_page
 from trustsem.reporting.tables import by_group, fit_of, residual_correlations
 from trustsem.spec.export import to_lavaan
+from trustsem.studies.result import StudyResult
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 __all__ = ["report", "report_html"]
 
@@ -24,11 +26,11 @@ _LARGEST, _MATRIX = 15, 14
 
 
 def report(source: Any, path: str | Path) -> Path:
-    """Write one HTML page about a fit or an appraisal: diagram, tables, warnings, conventions and provenance.
+    """Write one HTML page about a fit, an appraisal or a simulation study: pictures, tables, warnings, conventions and provenance.
 
     Parameters
     ----------
-    source : Fit or Appraisal
+    source : Fit, Appraisal or StudyResult
     path : str or Path
         Where to write. The page loads nothing from elsewhere, so it can be mailed and archived; equal input gives equal bytes.
 
@@ -40,13 +42,15 @@ def report(source: Any, path: str | Path) -> Path:
     Raises
     ------
     OptionError
-        For something else than a fit or an appraisal, and for a path that cannot be written.
+        For something else than a fit, an appraisal or the result of a study, and for a path that cannot be written.
     """
     return write_text(path, report_html(source))
 
 
 def report_html(source: Any) -> str:
     """Return the page that :func:`report` writes."""
+    if isinstance(source, StudyResult):
+        return study_page(source)
     fit = fit_of(source)
     theory = getattr(getattr(source, "theory", None), "title", "")
     title = f"Appraisal of {theory or 'a theory'}" if is_appraisal(source) else f"Fit of a model to {fit.nobs} observations"
@@ -66,35 +70,17 @@ def report_html(source: Any) -> str:
     return html_page(title, "\n".join(parts))
 
 
-def _section(title: str, *parts: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{''.join(parts)}</section>"
-
-
-def _paragraph(text: str) -> str:
-    return f"<p>{escape(text)}</p>"
-
-
-def frame_table(frame: pd.DataFrame, *, caption: str = "") -> str:
-    """Return a DataFrame as an HTML table: numbers with three decimals on the right, the rest on the left."""
-    numeric = [frame[name].dtype.kind in "fc" for name in frame.columns]
-    rows = [
-        [number(float(value)) if is_number else str(value) for value, is_number in zip(record, numeric, strict=True)]
-        for record in frame.itertuples(index=False, name=None)
-    ]
-    return html_table([str(name) for name in frame.columns], rows, caption=caption, align="".join("r" if is_number else "l" for is_number in numeric))
-
-
 def _state(fit: Any) -> str:
     said = "The search converged." if fit.converged else f"The search did NOT converge: {fit.reason}"
     if fit.converged and not fit.admissible:
         said += " The solution is NOT admissible."
-    return _paragraph(said) + (html_banner([str(warning) for warning in fit.warnings]) if fit.warnings else "")
+    return paragraph(said) + (html_banner([str(warning) for warning in fit.warnings]) if fit.warnings else "")
 
 
 def _verdicts(appraisal: Any) -> str:
     rule, notes = getattr(appraisal, "rule", ""), list(getattr(appraisal, "notes", ()))
     listed = f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>" if notes else ""
-    return _section("Verdicts", frame_table(appraisal.verdicts), _paragraph(str(rule)) if rule else "", listed)
+    return section("Verdicts", frame_table(appraisal.verdicts), paragraph(str(rule)) if rule else "", listed)
 
 
 def _diagrams(source: Any, fit: Any) -> str:
@@ -103,16 +89,10 @@ def _diagrams(source: Any, fit: Any) -> str:
         try:
             svg = figure_bytes(diagram(source, group=layout.group, level=layout.level), "svg").decode()
         except OptionError as error:
-            figures.append(_paragraph(f"No diagram: {error}"))
+            figures.append(paragraph(f"No diagram: {error}"))
             continue
-        inner = svg[svg.index("<svg") :].replace("<svg", '<svg role="img" aria-label="Path diagram; its numbers are in the table of estimates"', 1)
-        figures.append(f"<figure>{_renamed(inner, f'd{k + 1}-')}</figure>")
-    return _section("Diagram", *figures)
-
-
-def _renamed(svg: str, prefix: str) -> str:
-    """Return an SVG whose identifiers start with `prefix`, so that several of them can share a page."""
-    return re.sub(r'((?:\bid="|href="#|url\(#))', rf"\g<1>{prefix}", svg)
+        figures.append(figure(svg, "Path diagram; its numbers are in the table of estimates", f"d{k + 1}-"))
+    return section("Diagram", *figures)
 
 
 def _measures(fit: Any) -> str:
@@ -120,13 +100,13 @@ def _measures(fit: Any) -> str:
     every = fit.fit_measures()
     rows = [[str(name), number(float(value), 4)] for name, value in every.items()]
     more = f"<details><summary>All {len(rows)} fit measures</summary>{html_table(['measure', 'value'], rows, align='lr')}</details>"
-    return _section("Fit", html_table([name for name, _ in pairs], [[value for _, value in pairs]]), more)
+    return section("Fit", html_table([name for name, _ in pairs], [[value for _, value in pairs]]), more)
 
 
 def _estimates(fit: Any) -> str:
     header, rows = shown_estimates(fit)
     note = "SE, interval and p belong to the unstandardized estimate; a cell is blank where the parameter is fixed."
-    return _section("Estimates", html_table(header, rows, align="l" * (len(header) - 5) + "r" * 5), _paragraph(note))
+    return section("Estimates", html_table(header, rows, align="l" * (len(header) - 5) + "r" * 5), paragraph(note))
 
 
 def _explained(fit: Any) -> str:
@@ -136,7 +116,7 @@ def _explained(fit: Any) -> str:
         for g, s in groups
         if len(s)
     ]
-    return _section("Explained variance", *tables) if tables else ""
+    return section("Explained variance", *tables) if tables else ""
 
 
 def _effects(fit: Any) -> str:
@@ -147,7 +127,7 @@ def _effects(fit: Any) -> str:
     kept = frame[~frame["lhs"].isin(indicators)].reset_index(drop=True)
     if kept.empty:
         return ""
-    return _section("Total, direct and indirect effects", frame_table(kept), _paragraph("Effects on indicators are left out here."))
+    return section("Total, direct and indirect effects", frame_table(kept), paragraph("Effects on indicators are left out here."))
 
 
 def _residuals(fit: Any) -> str:
@@ -163,12 +143,12 @@ def _residuals(fit: Any) -> str:
     if not parts:
         frame = residual_correlations(fit)
         largest = frame.iloc[frame["residual"].abs().sort_values(ascending=False, kind="stable").index[:_LARGEST]]
-        parts = [frame_table(largest), _paragraph(f"The {len(largest)} largest of {len(frame)} in absolute value.")]
-    return _section("Residual correlations", _paragraph("Sample minus implied correlations."), *parts)
+        parts = [frame_table(largest), paragraph(f"The {len(largest)} largest of {len(frame)} in absolute value.")]
+    return section("Residual correlations", paragraph("Sample minus implied correlations."), *parts)
 
 
 def _model(fit: Any) -> str:
-    return _section(
+    return section(
         "Model", f"<details><summary>As lavaan syntax, nothing left to defaults</summary><pre>{escape(to_lavaan(fit.model.table))}</pre></details>"
     )
 
@@ -182,4 +162,4 @@ def _provenance(source: Any, fit: Any) -> str:
     facts += [(f"observations in {block.label}", str(block.n)) for block in sample.blocks if len(sample.blocks) > 1]
     facts += [(f"rows dropped{f' in {record.block}' if record.block else ''}", f"{record.count} ({record.reason})") for record in sample.dropped]
     facts += list(fit.options.conventions().items())
-    return _section("Conventions and provenance", html_table(["", ""], [[name, str(value)] for name, value in facts], align="ll"))
+    return section("Conventions and provenance", table_of_facts(facts))

@@ -19,7 +19,6 @@ import numpy as np
 from trustsem.errors import OptionError, closest
 from trustsem.kernels.structure import Reals
 from trustsem.model.population import Moments, Population
-from trustsem.options import check_count
 from trustsem.theory import Theory
 
 if TYPE_CHECKING:
@@ -130,7 +129,8 @@ class Wrapper(Generator):
         for inner in chain(self.inner):
             if inner.kind not in self.wraps:
                 name = type(inner).__name__
-                raise OptionError(f"{own} cannot be put around {name}. Put {name} around {own}: `{name}({own}(...))`.")
+                remedy = "Use one of them." if name == own else f"Put {name} around {own}: `{name}({own}(...))`."
+                raise OptionError(f"{own} cannot be put around {name}. {remedy}")
 
 
 def chain(generator: Generator) -> Iterator[Generator]:
@@ -221,7 +221,8 @@ def simulate(
     TheoryError
         For an unknown preset.
     """
-    check_count("n", n, 1)
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise OptionError(f"n={n!r} is not a number of rows. Give a whole number of at least 1.")
     if isinstance(source, Population):
         population = source
     elif isinstance(source, Theory):

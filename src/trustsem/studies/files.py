@@ -16,7 +16,7 @@ from trustsem.studies.design import Analysis, Study
 from trustsem.studies.entries import read_generator
 from trustsem.studies.source import read_source
 
-__all__ = ["SKELETON", "load_study", "parse_study", "study_text"]
+__all__ = ["load_study", "parse_study", "study_skeleton", "study_text"]
 
 _KEYS = ("name", "description", "replications", "seed", "n", "population", "generator", "conditions", "analyses")
 _OWN = tuple(field.name for field in fields(Analysis) if field.name != "options")
@@ -83,7 +83,7 @@ def _analysis(name: str, entry: Any, file: str) -> Analysis:
     return Analysis(**own, options={key: value for key, value in entry.items() if key not in _OWN})
 
 
-SKELETON = '''# A simulation study for trustsem: edit, then `trustsem study run STUDY.toml RESULTS`.
+_SKELETON = '''# A simulation study for trustsem: edit, then `trustsem study run STUDY.toml RESULTS`.
 # Every value that is commented out is the default.
 
 name = "my study"
@@ -125,3 +125,8 @@ missing = "listwise"
 # standardized = true     # keep the standardized solution
 # small_sample = true     # keep the tests of Bartlett, Swain and Yuan
 '''
+
+
+def study_skeleton() -> str:
+    """Return a commented study file to start from."""
+    return _SKELETON

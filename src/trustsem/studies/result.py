@@ -13,6 +13,7 @@ import numpy as np
 
 from trustsem.errors import OptionError, closest
 from trustsem.options import check_level, choose
+from trustsem.studies import tidy
 from trustsem.studies.chunks import Outcomes
 from trustsem.studies.design import Study
 from trustsem.studies.files import load_study
@@ -20,6 +21,7 @@ from trustsem.studies.layout import AnalysisLayout, ConditionLayout
 from trustsem.studies.performance import MEASURES, RATES, Measured, Replications, mean, rate
 from trustsem.studies.store import FolderStore, Store
 from trustsem.studies.text import describe
+from trustsem.studies.tidy import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,60 +70,18 @@ class StudyResult:
     @property
     def fits(self) -> pd.DataFrame:
         """One row per condition, replication and analysis: factors, ``key replication analysis reason converged admissible`` and fit measures."""
-        import pandas as pd
-
-        parts = []
-        for condition, layout in enumerate(self.layout):
-            for number, analysis in enumerate(layout.analyses):
-                found = self.outcomes(condition, number)
-                measures = {name: found.measures[:, at] for at, name in enumerate(analysis.measures)} if len(found) else {}
-                parts.append(
-                    pd.DataFrame(
-                        {
-                            **{name: [value] * len(found) for name, value in _shown(layout).items()},
-                            "key": [f"{layout.key}-{replication}" for replication in found.replication],
-                            "replication": found.replication,
-                            "analysis": analysis.name,
-                            "reason": found.reason,
-                            "converged": found.converged,
-                            "admissible": found.admissible,
-                            **measures,
-                        }
-                    )
-                )
-        return pd.concat(parts, ignore_index=True)
+        return tidy.fits(self)
 
     @property
     def estimates(self) -> pd.DataFrame:
         """One row per condition, replication, analysis and parameter: factors, ``key replication analysis parameter truth est se``."""
-        import pandas as pd
-
-        parts = []
-        for condition, layout in enumerate(self.layout):
-            for number, analysis in enumerate(layout.analyses):
-                found = self.outcomes(condition, number)
-                count, size = len(found), len(analysis.parameters)
-                parts.append(
-                    pd.DataFrame(
-                        {
-                            **{name: [value] * (count * size) for name, value in _shown(layout).items()},
-                            "key": np.repeat([f"{layout.key}-{replication}" for replication in found.replication], size),
-                            "replication": np.repeat(found.replication, size),
-                            "analysis": analysis.name,
-                            "parameter": np.tile(np.array(analysis.parameters, dtype=object), count),
-                            "truth": np.tile(analysis.truth, count),
-                            "est": found.est.ravel(),
-                            "se": found.se.ravel(),
-                        }
-                    )
-                )
-        return pd.concat(parts, ignore_index=True)
+        return tidy.estimates(self)
 
     @property
     def failures(self) -> pd.DataFrame:
         """The analyses that have no result: factors, ``key replication analysis reason``; `ts.replay` takes the key."""
         table = self.fits
-        columns = [name for name in table.columns if name in (*_shown(self.layout[0]), "key", "replication", "analysis", "reason")]
+        columns = [name for name in table.columns if name in (*shown(self.layout[0]), "key", "replication", "analysis", "reason")]
         return table.loc[~table["converged"].astype(bool), columns].reset_index(drop=True)
 
     # What it amounts to
@@ -159,8 +119,8 @@ class StudyResult:
         Returns
         -------
         DataFrame
-            Factors, then ``analysis parameter truth measure value mc_error lower upper n_used n``. For rates, `lower` and `upper` are what the value
-            could be if the unusable replications had all gone one way: nothing is drawn again. NaN for measures without such bounds.
+            Factors, then ``analysis parameter truth measure value mc_error lower upper n_used replications``. For rates, `lower` and `upper` are what
+            the value could be if the unusable replications had all gone one way: nothing is drawn again. NaN for measures without such bounds.
 
         Raises
         ------
@@ -181,9 +141,21 @@ class StudyResult:
             for number, analysis in enumerate(layout.analyses):
                 if analysis.name in named:
                     found = self.outcomes(place, number, upto)
-                    start = {**_shown(layout), "analysis": analysis.name}
+                    start = {**shown(layout), "analysis": analysis.name}
                     rows += [start | row for row in _measured(analysis, found, wanted, which, usable, level)]
-        columns = [*_shown(self.layout[0]), "analysis", "parameter", "truth", "measure", "value", "mc_error", "lower", "upper", "n_used", "n"]
+        columns = [
+            *shown(self.layout[0]),
+            "analysis",
+            "parameter",
+            "truth",
+            "measure",
+            "value",
+            "mc_error",
+            "lower",
+            "upper",
+            "n_used",
+            "replications",
+        ]
         return pd.DataFrame(rows, columns=columns)
 
     def fit_indices(self, names: str | Sequence[str] | None = None, quantiles: Sequence[float] = (0.05, 0.5, 0.95)) -> pd.DataFrame:
@@ -214,7 +186,7 @@ class StudyResult:
                     if name in wanted:
                         middle = mean(values)
                         points = np.quantile(values, quantiles) if values.size else [math.nan] * len(quantiles)
-                        row = {**_shown(layout), "analysis": analysis.name, "measure": name, "mean": middle.value, "mc_error": middle.mc_error}
+                        row = {**shown(layout), "analysis": analysis.name, "measure": name, "mean": middle.value, "mc_error": middle.mc_error}
                         row["sd"] = float(values.std(ddof=1)) if values.size > 1 else math.nan
                         row |= {f"q{round(100 * q):02d}": float(point) for q, point in zip(quantiles, points, strict=True)}
                         rows.append(row | {"n_used": middle.n_used})
@@ -253,11 +225,6 @@ def load_result(folder: str | os.PathLike[str]) -> StudyResult:
     """
     store = FolderStore(folder)
     return StudyResult(load_study(store.folder), store.layout, store)
-
-
-def _shown(layout: ConditionLayout) -> dict[str, Any]:
-    """Return the settings of a condition as values for a column."""
-    return {name: value if isinstance(value, str | bool | int | float) else str(value) for name, value in layout.settings.items()}
 
 
 def _measured(
@@ -301,4 +268,4 @@ def _row(value: Measured, n: int, bounded: bool) -> dict[str, Any]:
     """Return a measure with its bounds: all unusable replications on one side, or all on the other."""
     hits = value.value * value.n_used
     lower, upper = (hits / n, (hits + n - value.n_used) / n) if bounded and n else (math.nan, math.nan)
-    return {"value": value.value, "mc_error": value.mc_error, "lower": lower, "upper": upper, "n_used": value.n_used, "n": n}
+    return {"value": value.value, "mc_error": value.mc_error, "lower": lower, "upper": upper, "n_used": value.n_used, "replications": n}

@@ -9,6 +9,8 @@ from typing import Any
 
 from trustsem.errors import OptionError, closest
 from trustsem.model.population import Population
+from trustsem.spec.build import build_table
+from trustsem.spec.defaults import defaults_for
 from trustsem.spec.export import to_lavaan
 from trustsem.spec.table import ParameterTable
 from trustsem.theory import Theory, load_theory, parse_theory, theories
@@ -115,9 +117,6 @@ class ModelSource:
         """Return the population with `changes`."""
         if self.function == "sem":
             return Population(self.model, {**self.values, **changes})
-        from trustsem.spec.build import build_table
-        from trustsem.spec.defaults import defaults_for
-
         return Population(build_table(self.model, defaults_for("lavaan")), {**self.values, **changes})
 
     def entry(self) -> dict[str, Any]:
@@ -171,12 +170,12 @@ def read_source(entry: Mapping[str, Any]) -> Source:
     """
     kind = "theory" if "theory" in entry else "model" if "model" in entry else None
     if kind is None:
-        raise OptionError("[population] needs either theory= (a name such as 'metz2022') or model= with values=. Add one of them.")
+        raise OptionError("The table [population] needs either theory= (a name such as 'metz2022') or model= with values=. Add one of them.")
     allowed = ("theory", "preset", "steps", "paths", "loadings") if kind == "theory" else ("model", "values", "function")
     for key in entry:
         if key not in allowed:
             raise OptionError(
-                f"[population] has the unknown key {key!r}.{closest(key, allowed)} Allowed beside {kind}= are {', '.join(allowed[1:])}."
+                f"The table [population] has the unknown key {key!r}.{closest(key, allowed)} Allowed beside {kind}= are {', '.join(allowed[1:])}."
             )
     if kind == "model":
         return ModelSource(entry["model"], dict(entry.get("values", {})), entry.get("function", "sem"))

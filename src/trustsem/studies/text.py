@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["describe"]
 
+_NUMBER = re.compile(r"\d+")
+
 
 def describe(result: StudyResult) -> str:
     """Return a summary of at most some thirty lines."""
@@ -19,11 +22,14 @@ def describe(result: StudyResult) -> str:
     counts = result.counts
     total = study.replications * len(counts)
     lines = [f"{study.name}: {len(counts)} condition(s), {sum(counts):,} of {total:,} replications, seed {study.seed}", ""]
-    rows, reasons = [], Counter[str]()
+    rows, reasons, examples = [], Counter[str](), dict[str, str]()
     for condition, layout in enumerate(result.layout):
         for at, analysis in enumerate(layout.analyses):
             found = result.outcomes(condition, at)
-            reasons.update(found.reason[~found.converged].tolist())
+            for reason in found.reason[~found.converged]:
+                kind = _NUMBER.sub("#", reason)  # reasons that differ in their numbers only are counted together
+                reasons[kind] += 1
+                examples.setdefault(kind, reason)
             n = max(len(found), 1)
             label = ", ".join(f"{name}={value}" for name, value in layout.settings.items()) or "all"
             shares = [number(100.0 * float(share.sum()) / n, 1) for share in (found.converged, found.converged & found.admissible)]
@@ -33,5 +39,5 @@ def describe(result: StudyResult) -> str:
         lines.append(f"  ... and {len(rows) - 24} more")
     if reasons:
         lines += ["", heading("Without a result")]
-        lines += [f"  {count:>6} {reason}" for reason, count in reasons.most_common(5)]
+        lines += [f"  {count:>6} {examples[kind]}" for kind, count in reasons.most_common(5)]
     return "\n".join(lines)

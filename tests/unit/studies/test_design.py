@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import trustsem as ts
 from trustsem.studies.conditions import expand
 from trustsem.studies.design import Analysis, Study
-from trustsem.studies.files import SKELETON, parse_study, study_text
+from trustsem.studies.files import parse_study, study_skeleton, study_text
 from trustsem.studies.prepare import prepare
 from trustsem.studies.store import differences
 
@@ -61,7 +61,7 @@ def test_every_hash_is_different():
 
 
 def test_the_skeleton_is_a_study():
-    one = parse_study(SKELETON)
+    one = parse_study(study_skeleton())
     assert len(one.cells) == 6
     assert set(one.analyses) == {"FIML", "listwise"}
     assert type(one.generator).__name__ == "Missing"

@@ -1,0 +1,57 @@
+"""Everything that a study kept, as tidy data frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trustsem.studies.layout import ConditionLayout
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from trustsem.studies.result import StudyResult
+
+__all__ = ["estimates", "fits", "shown"]
+
+
+def shown(layout: ConditionLayout) -> dict[str, Any]:
+    """Return the settings of a condition as values for columns."""
+    return {name: value if isinstance(value, str | bool | int | float) else str(value) for name, value in layout.settings.items()}
+
+
+def fits(result: StudyResult) -> pd.DataFrame:
+    """See :attr:`StudyResult.fits`."""
+    import pandas as pd
+
+    parts = []
+    for condition, layout in enumerate(result.layout):
+        for number, analysis in enumerate(layout.analyses):
+            found = result.outcomes(condition, number)
+            columns: dict[str, Any] = {name: [value] * len(found) for name, value in shown(layout).items()}
+            columns["key"] = [f"{layout.key}-{replication}" for replication in found.replication]
+            columns |= {"replication": found.replication, "analysis": analysis.name}
+            columns |= {"reason": found.reason, "converged": found.converged, "admissible": found.admissible}
+            if len(found):
+                columns |= {name: found.measures[:, at] for at, name in enumerate(analysis.measures)}
+            parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True)
+
+
+def estimates(result: StudyResult) -> pd.DataFrame:
+    """See :attr:`StudyResult.estimates`."""
+    import pandas as pd
+
+    parts = []
+    for condition, layout in enumerate(result.layout):
+        for number, analysis in enumerate(layout.analyses):
+            found = result.outcomes(condition, number)
+            count, size = len(found), len(analysis.parameters)
+            columns: dict[str, Any] = {name: [value] * (count * size) for name, value in shown(layout).items()}
+            columns["key"] = np.repeat([f"{layout.key}-{replication}" for replication in found.replication], size)
+            columns |= {"replication": np.repeat(found.replication, size), "analysis": analysis.name}
+            columns["parameter"] = np.tile(np.array(analysis.parameters, dtype=object), count)
+            columns |= {"truth": np.tile(analysis.truth, count), "est": found.est.ravel(), "se": found.se.ravel()}
+            parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True)
