@@ -73,7 +73,7 @@ def rebuilt(population: Population, raw: Raw, named: Iterable[tuple[str, str, st
     index = {name: i for i, name in enumerate(raw.names)}
     rows = [_released(row, _at(arrays, cell)) for row, cell in zip(table.rows, cells, strict=True)]
     filled = set(cells)
-    wanted = [Row(lhs, op, rhs) for lhs, op, rhs in named] + [Row(name, "~~", name, free=False, ustart=1.0) for name in factors]
+    wanted = [_ordered(Row(lhs, op, rhs), population) for lhs, op, rhs in named] + [Row(name, "~~", name, free=False, ustart=1.0) for name in factors]
     if with_means or table.has_means:
         # A missing row means 0, which observed variables need not keep.
         needed = () if table.has_means else population.names
@@ -137,6 +137,15 @@ def _units(population: Population, raw: Raw) -> Reals:
 
 def _at(arrays: tuple[Reals, Reals, Reals], cell: Cell) -> float:
     return float(arrays[cell.kind][cell.row, cell.column])
+
+
+def _ordered(row: Row, population: Population) -> Row:
+    """Return `row`, a covariance with the earlier variable on the left, as in a table made from text."""
+    layout = population.compiled.blocks[0]
+    if row.op != "~~":
+        return row
+    lhs, rhs = sorted((row.lhs, row.rhs), key=(layout.latent + layout.observed).index)
+    return row._replace(lhs=lhs, rhs=rhs)
 
 
 def _released(row: Row, value: float) -> Row:

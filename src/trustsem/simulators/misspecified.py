@@ -26,6 +26,7 @@ __all__ = ["Misspecified"]
 _MANY = 1_000_000  # number of observations with which the moments of populations are fitted; it cancels
 _STEPS = 80
 _CLOSE = 1e-10
+_NOTHING = 1e-6  # an RMSEA is a square root: below this it is rounding
 _BORDER = 1e-4  # how closely, relatively, the largest possible factor is searched for
 
 
@@ -148,7 +149,7 @@ class Misspecified(Wrapper):
     def _factor(self, population: Population, analysis: _Analysis, wanted: float) -> float:
         """Return the factor at which the RMSEA is `wanted`, found by halving."""
         lowest = analysis.rmsea(self.altered(population, 0.0))  # refuses unknown names
-        if abs(lowest - wanted) <= _CLOSE:
+        if abs(lowest - wanted) <= _NOTHING:
             return 0.0
         if lowest > wanted:
             raise OptionError(
