@@ -31,9 +31,9 @@ MISTAKES: dict[str, Mistake] = {
     "infinite kurtosis": wrong(lambda: prepare("Pearson", 0.0, np.inf), "kurtosis=inf", "not a finite number"),
     "complex skewness": wrong(lambda: prepare("Pearson", 1j), "skewness=1j", "not a finite number"),
     "missing skewness of one variable": wrong(
-        lambda: prepare("IndependentGenerator", {"skill": None}), "skewness['skill']=None", "not a finite number"
+        lambda: prepare("IndependentGenerator", {"skill": None}), "skewness=None for 'skill'", "not a finite number"
     ),
-    "missing kurtosis in order": wrong(lambda: prepare("Pearson", 0.0, (1.0, np.nan, 0.0)), "kurtosis[1]=nan", "one number per variable"),
+    "missing kurtosis in order": wrong(lambda: prepare("Pearson", 0.0, (1.0, np.nan, 0.0)), "kurtosis=nan for variable 2", "one number per variable"),
     "table of kurtosis": wrong(lambda: prepare("Pearson", 0.0, np.zeros((2, 2))), "kurtosis=", "not a finite number"),
     "skewness of an unknown variable": wrong(
         lambda: prepare("Pearson", {"trsut": 1.0}, 2.0), "skewness= names 'trsut'", "Did you mean 'trust'?", "There are trust, skill, will."
@@ -84,14 +84,14 @@ MISTAKES: dict[str, Mistake] = {
         lambda: prepare("Pearson", 0.0, -1.9999, correlation=0.98), "nearly only two values", "correlate 0.98", "Raise kurtosis="
     ),
     "components that cannot exist": wrong(
-        lambda: prepare("IndependentGenerator", {"will": 2.0}, {"will": 3.0}),
-        "cannot give 'will' skewness=2 together with kurtosis=3",
+        lambda: prepare("IndependentGenerator", {"will": 2.0}, {"will": 2.3}),
+        "cannot give 'will' skewness=2 together with kurtosis=2.3",
         "would need skewness",
         "try root='cholesky'",
         "use Pearson",
     ),
     "components of a triangular root": wrong(
-        lambda: prepare("IndependentGenerator", 2.0, 3.0, root="cholesky"), "'trust'", "try root='symmetric'", "raise kurtosis="
+        lambda: prepare("IndependentGenerator", 2.0, 3.0, root="cholesky"), "'will'", "try root='symmetric'", "raise kurtosis="
     ),
     "unknown root": wrong(lambda: prepare("IndependentGenerator", root="square"), "root='square'", "'symmetric'", "'cholesky'"),
 }

@@ -36,16 +36,18 @@ def plain_by_variable(option: str, value: Any) -> ByVariable:
         For anything that is not a finite number.
     """
     if isinstance(value, Mapping):
-        return {str(name): _number(f"{option}[{name!r}]", number) for name, number in value.items()}
+        return {str(name): _number(option, number, f" for {str(name)!r}") for name, number in value.items()}
     if isinstance(value, list | tuple | np.ndarray) and np.ndim(value) == 1:
-        return tuple(_number(f"{option}[{at}]", number) for at, number in enumerate(value))
+        return tuple(_number(option, number, f" for variable {at + 1}") for at, number in enumerate(value))
     return _number(option, value)
 
 
-def _number(what: str, value: Any) -> float:
+def _number(option: str, value: Any, where: str = "") -> float:
     if not isinstance(value, int | float | np.number) or isinstance(value, bool | np.complexfloating) or not np.isfinite(value):
+        shown = " ".join(repr(value).split())
         raise OptionError(
-            f"{what}={value!r} is not a finite number. Give one number for all variables, a mapping of names to numbers, or one number per variable."
+            f"{option}={shown[:80]}{where} is not a finite number. Give one number for all variables, a mapping of names to numbers, or one number per "
+            "variable."
         )
     return float(value)
 
