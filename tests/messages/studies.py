@@ -84,6 +84,8 @@ def no_rename() -> Any:
     (place / "run.json").unlink()
     (place / "study.toml").unlink()
     (place / "study.toml").mkdir()
+    for chunk in (place / "chunks").iterdir():
+        chunk.unlink()
     return run(None, place)
 
 
@@ -181,7 +183,7 @@ MISTAKES: dict[str, Mistake] = {
     "no conditions": Mistake(lambda: study(conditions=[]), OPTION, ("empty list", "leave conditions= out")),
     "unknown factor": Mistake(lambda: study(conditions={"nn": [3]}), OPTION, ("'nn'", "Did you mean 'n'")),
     "equal conditions": Mistake(lambda: study(conditions=[{"n": 30}, {"n": 30}]), OPTION, ("1 and 2 are the same", "n=30")),
-    "a set as level": Mistake(lambda: study(conditions={"n": [{3}]}), OPTION, ("n={3}",)),
+    "a set as level": Mistake(lambda: study(conditions={"n": [{3}]}), OPTION, ("{3}", "cannot be written")),
     "a value that no file holds": Mistake(lambda: plain({3}), OPTION, ("{3}", "cannot be written")),
     "a setting that no file holds": Mistake(lambda: study(conditions={"y~x": [object()]}).cells, OPTION, ("cannot be written",)),
     "variable of an analysis": Mistake(lambda: run(study(analyses={"a": ts.Analysis("y ~ xx")})), OPTION, ("'a'", "'xx'", "Did you mean 'x'")),
@@ -201,7 +203,7 @@ MISTAKES: dict[str, Mistake] = {
     "change of a theory": Mistake(lambda: repeat_step(ts.load_theory("metz2022"), Step("dropp")), ts.TheoryError, ("'dropp'", "Did you mean 'drop'")),
     # files
     "no study file": Mistake(lambda: ts.load_study("nowhere.toml"), OPTION, ("'nowhere.toml'", "cannot be read")),
-    "not TOML": Mistake(lambda: parse_study("a = "), OPTION, ("not TOML", "line 1")),
+    "not TOML": Mistake(lambda: parse_study("a = "), OPTION, ("not TOML", "missing quote")),
     "unknown key of a study": Mistake(lambda: parse_study(TEXT.replace("replications", "repetitions")), OPTION, ("'repetitions'", "replications")),
     "no population": Mistake(lambda: parse_study("n = 3"), OPTION, ("no [population]", "theory= or model=")),
     "population as text": Mistake(lambda: parse_study("population = 'y ~ x'"), OPTION, ("population must be a table", "[population]")),

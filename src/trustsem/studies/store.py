@@ -100,9 +100,7 @@ class FolderStore:
             if load_study(place).hash != study.hash:
                 _describe(place, study, layout, cls(place).chunk_size)
             return cls(place)
-        strangers = (
-            sorted(entry.name for entry in place.iterdir() if entry.name not in ("study.toml", "layout.json", "lock")) if place.is_dir() else []
-        )
+        strangers = _strangers(place) if place.is_dir() else []
         if place.exists() and (not place.is_dir() or strangers):
             what = f"holds {strangers[0]!r} and no study" if strangers else "is not a folder"
             raise StudyError(f"store={str(place)!r} {what}. Give the path of a new or empty folder, or of one that a study was run into.")
@@ -202,6 +200,12 @@ def _joined(tables: Sequence[pa.Table], analysis: int) -> Outcomes:
         nothing = np.empty((0, 0))
         return Outcomes(np.empty(0, dtype=np.int64), np.empty(0, dtype=object), np.empty(0, dtype=bool), nothing, nothing, nothing)
     return join([outcomes_of(table, analysis) for table in tables])
+
+
+def _strangers(place: Path) -> list[str]:
+    """Return what is in a folder that a run which was interrupted before its first chunk would not have left there."""
+    own = {"study.toml", "layout.json", "lock"} | (set() if any((place / "chunks").glob("*")) else {"chunks"})
+    return sorted(entry.name for entry in place.iterdir() if entry.name not in own and not entry.name.startswith("."))
 
 
 def _make(place: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_damaged_chunk_is_named_and_nothing_is_lost(damage, tmp_path):
     middle = len(whole) // 4
     flipped = whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :]
     place.write_bytes({"cut": whole[:-100], "empty": b"", "flipped": flipped, "text": b"not a table"}[damage])
-    with pytest.raises(ts.StudyError, match="c0001-r0000005-0000010.parquet' is damaged .*Delete it and run the study again"):
+    with pytest.raises(ts.StudyError, match=r"c0001-r0000005-0000010\.parquet' is damaged .*Delete it and run the study again"):
         run(small(20), tmp_path / "s", executor="serial")
     place.unlink()
     run(small(20), tmp_path / "s", executor="serial")
@@ -145,7 +145,7 @@ def test_replications_are_added_when_asked_for(tmp_path):
     more = run(small(25), tmp_path / "s", executor="serial", extend=True)
     assert more.counts == (25, 25)
     assert more.fingerprint() == run(small(25), executor="serial").fingerprint()
-    with pytest.raises(ts.StudyError, match="replications: 25 there, 10 now. Give another folder"):
+    with pytest.raises(ts.StudyError, match=r"replications: 25 there, 10 now\. Give another folder"):
         run(small(10), tmp_path / "s", executor="serial", extend=True)
 
 
@@ -158,7 +158,7 @@ def test_two_runs_do_not_share_a_folder(tmp_path):
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(ts.StudyError, match="holds 'notes.txt' and no study"):
+    with pytest.raises(ts.StudyError, match=r"holds 'notes\.txt' and no study"):
         run(small(10), tmp_path, executor="serial")
     with pytest.raises(ts.StudyError, match="is not a folder"):
         run(small(10), tmp_path / "notes.txt", executor="serial")
@@ -289,9 +289,9 @@ def test_failures_are_rows_with_a_reason_and_bound_the_rates():
     assert row["upper"] == pytest.approx((hits + len(table)) / 60)
     strict = result.performance("power", parameters="g~f", usable="admissible").iloc[0]
     assert strict["n_used"] < row["n_used"]
-    with pytest.raises(ts.TrustsemError):
-        if not (fit := replay(result, table["key"].iloc[0]).fit()).converged:
-            raise ts.ConvergenceError(fit.reason)
+    again = replay(result, table["key"].iloc[0]).fit()
+    assert not again.converged
+    assert again.reason == table["reason"].iloc[0]
 
 
 def test_an_error_in_a_replication_is_a_row_and_does_not_stop_the_study():
