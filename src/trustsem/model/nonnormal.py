@@ -46,8 +46,8 @@ def _number(option: str, value: Any, where: str = "") -> float:
     if not isinstance(value, int | float | np.number) or isinstance(value, bool | np.complexfloating) or not np.isfinite(value):
         shown = " ".join(repr(value).split())
         raise OptionError(
-            f"{option}={shown[:80]}{where} is not a finite number. Give one number for all variables, a mapping of names to numbers, or one number per "
-            "variable."
+            f"{option}={shown[:80]}{where} is not a finite number. Give one number for all variables, a mapping of names to numbers, or one number "
+            "per variable."
         )
     return float(value)
 
