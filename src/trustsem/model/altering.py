@@ -137,15 +137,15 @@ def _enter(
         for (cause, effect), value in read[option].items():
             change.paths[change.place(option, effect), change.place(option, cause)] = value
             if option == "loadings" and cause not in latent:
-                raise OptionError(
-                    f"loadings= names {cause!r} as a latent variable, which it is not. Write a path: paths={{'{cause} -> {effect}': ...}}."
-                )
+                raise OptionError(f"loadings= names {cause!r}, which is not latent. Write a path: paths={{'{cause} -> {effect}': ...}}.")
             change.rows.append((cause, "=~", effect) if option == "loadings" else (effect, "~", cause))
     for (one, other), value in read["covariances"].items():
         i, j = change.place("covariances", one), change.place("covariances", other)
         without = [name for name, place in ((one, i), (other, j)) if place in certain]
         if without:
-            raise ModelError(f"{without[0]!r} has no residual that could correlate with another. Name a variable that has one in covariances=.")
+            raise ModelError(
+                f"The variable {without[0]!r} has no residual that could correlate with another. Name a variable that has one in covariances=."
+            )
         change.correlations[i, j] = change.correlations[j, i] = value
         change.rows.append((one, "~~", other))
     for names, effects in common.items():
@@ -159,7 +159,7 @@ def _causal_order(change: _Change) -> list[int]:
     try:
         return list(TopologicalSorter(causes).static_order())
     except CycleError as error:
-        cycle = [change.names[i] for i in error.args[1]][::-1]
+        cycle = [change.names[i] for i in error.args[1]]
         raise ModelError(f"The paths form a cycle: {' -> '.join(cycle)}. Leave one of them out.") from None
 
 
@@ -168,8 +168,8 @@ def _refuse_short(change: _Change, errors: Errors, certain: frozenset[int], corr
         name, explained = change.names[errors.short], errors.explained
         if errors.short in certain:
             raise ModelError(
-                f"{name!r} has no residual, and the coefficients would explain {explained:.2f} of its variance instead of all. Change something "
-                "else, or give it a residual variance."
+                f"The variable {name!r} has no residual, and the coefficients would explain {explained:.2f} of its variance instead of all. "
+                "Change something else, or give it a residual variance."
             )
         raise ModelError(
             f"The coefficients would explain {explained:.2f} of the variance of {name!r} and leave no residual variance. Make them smaller."

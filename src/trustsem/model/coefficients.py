@@ -90,7 +90,7 @@ def read_number(option: str, key: str, value: object, limit: float = math.inf) -
     raise OptionError(f"{option}= gives {key!r} the value {value!r}. {allowed}")
 
 
-def items_of(option: str, given: Mapping[str, object] | None) -> list[tuple[str, object]]:
+def items_of(option: str, given: object) -> list[tuple[str, object]]:
     """Return names and values of a mapping; of None there are none.
 
     Raises
@@ -101,4 +101,4 @@ def items_of(option: str, given: Mapping[str, object] | None) -> list[tuple[str,
     if given is not None and not isinstance(given, Mapping):
         name = _EXAMPLES.get(option, "'Trust'").split("'")[1]
         raise OptionError(f"{option}={given!r} is not a mapping. Write names and numbers, such as {{'{name}': 0.2}}.")
-    return list(given.items()) if given else []
+    return list(given.items()) if given is not None else []

@@ -276,3 +276,12 @@ def test_ways_to_write_a_path(key: str) -> None:
 
 def test_ways_to_write_a_confounder() -> None:
     assert read_confounders("confounder", {"a,b , c": [0.1, 0.2, 0.3]}) == {("a", "b", "c"): (0.1, 0.2, 0.3)}
+
+
+def test_a_cycle_is_shown_in_the_direction_of_its_arrows(observed: ts.Population) -> None:
+    with pytest.raises(ts.ModelError) as caught:
+        alter(observed, paths={"z -> x": 0.1})
+    shown = str(caught.value).partition(": ")[2].partition(".")[0].split(" -> ")
+    arrows = set(zip(shown, shown[1:], strict=False))
+    assert arrows <= {("x", "m"), ("m", "y"), ("x", "y"), ("y", "z"), ("z", "x")}
+    assert shown[0] == shown[-1]
