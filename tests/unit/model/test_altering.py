@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -282,6 +284,6 @@ def test_a_cycle_is_shown_in_the_direction_of_its_arrows(observed: ts.Population
     with pytest.raises(ts.ModelError) as caught:
         alter(observed, paths={"z -> x": 0.1})
     shown = str(caught.value).partition(": ")[2].partition(".")[0].split(" -> ")
-    arrows = set(zip(shown, shown[1:], strict=False))
+    arrows = set(pairwise(shown))
     assert arrows <= {("x", "m"), ("m", "y"), ("x", "y"), ("y", "z"), ("z", "x")}
     assert shown[0] == shown[-1]
