@@ -20,6 +20,7 @@ LAYERS = (
     {"kernels"},
     {"spec", "data"},
     {"model"},
+    {"populations"},
     {"theory"},
     {"estimators"},
     {"inference"},

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import pickle
 import pkgutil
+import re
+import tomllib
 
 import numpy as np
 import pandas as pd
 import pytest
+import tomli_w
 
 import trustsem as ts
 from trustsem import simulators
 from trustsem.model.population import Population
+from trustsem.studies.entries import generator_entry, read_generator
 
 MODEL = "f =~ a + b + c\ng =~ d + e + h\ng ~ f\na ~ 1"
 VALUES = {"f=~b": 0.8, "f=~c": 1.1, "g=~e": 0.9, "g=~h": 1.2, "g~f": 0.5, "f~~f": 1.0, "g~~g": 0.7}
@@ -39,9 +44,15 @@ GENERATORS = generators()
 
 
 def make(kind):
-    """Make one with its defaults; a wrapper is given the plain generator."""
+    """Make one with its defaults; a wrapper is given the plain generator, one for waves a panel."""
     needed = [p for p in inspect.signature(kind).parameters.values() if p.default is inspect.Parameter.empty]
-    return kind(*[ts.Gaussian() for _ in needed])
+    return kind(*[ts.Panel(ts.Gaussian()) if kind is ts.Dropout else ts.Gaussian() for _ in needed])
+
+
+def names_of(generator, population):
+    """Return the observed variables that a generator gives: those of the population, unless it is about another one (waves)."""
+    sampler = generator.prepare(population)
+    return (sampler.moments or sampler.population).names
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +62,54 @@ def population():
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_rows_and_columns(name, population):
-    frame = make(GENERATORS[name]).draw(population, 50, np.random.default_rng(1))
+    generator = make(GENERATORS[name])
+    frame = generator.draw(population, 50, np.random.default_rng(1))
+    names = names_of(generator, population)
     assert isinstance(frame, pd.DataFrame)
     assert len(frame) == 50
-    assert list(frame.columns)[: len(population.names)] == list(population.names)
-    assert frame[list(population.names)].dtypes.map(pd.api.types.is_numeric_dtype).all()
+    assert list(frame.columns)[: len(names)] == list(names)
+    assert frame[list(names)].dtypes.map(pd.api.types.is_numeric_dtype).all()
+    assert set(population.names) == {re.sub(r"_w\d+$", "", variable) for variable in names}
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_prepared_once_it_draws_the_same_rows(name, population):
+    generator = make(GENERATORS[name])
+    sampler = generator.prepare(population)
+    copy = pickle.loads(pickle.dumps(sampler))
+    for seed in (1, 2):
+        wanted = generator.draw(population, 60, np.random.default_rng(seed))
+        pd.testing.assert_frame_equal(sampler.rows(60, np.random.default_rng(seed)).frame(), wanted)
+        pd.testing.assert_frame_equal(copy.rows(60, np.random.default_rng(seed)).frame(), wanted)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_exact_moments_are_those_of_many_rows(name, population):
+    """Wherever a sampler states moments, many rows have them, within Monte Carlo error; holes hide some of them (at random, by default)."""
+    sampler = make(GENERATORS[name]).prepare(population)
+    if sampler.moments is None or isinstance(make(GENERATORS[name]), ts.Dropout):  # who drops out depends on values by default
+        pytest.skip("states no moments of what is observed")
+    n, batches = 4_000, 30
+    draws = [sampler.rows(n, np.random.default_rng(seed)).frame()[list(sampler.moments.names)] for seed in range(batches)]
+    means = np.array([frame.mean().to_numpy() for frame in draws])
+    covs = np.array([frame.cov().to_numpy() for frame in draws])
+    for found, wanted in ((means, sampler.moments.mean), (covs, sampler.moments.cov)):
+        error = found.std(axis=0, ddof=1) / np.sqrt(batches)
+        assert (np.abs(found.mean(axis=0) - wanted) < 5.5 * error + 1e-12).all()
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_it_is_a_value(name):
+    """Equal options, equal generators; nothing can be changed; a study file gives it back."""
+    kind = GENERATORS[name]
+    generator = make(kind)
+    assert generator == make(kind)
+    first = dataclasses.fields(generator)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(generator, first, None)
+    again = read_generator(tomllib.loads(tomli_w.dumps(generator_entry(generator))))
+    assert again == generator
+    assert repr(again) == repr(generator)
 
 
 @pytest.mark.parametrize("name", GENERATORS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import trustsem as ts
 from messages.cases import Mistake
-from trustsem.model.altering import alter
+from trustsem.populations.altering import alter
 from trustsem.simulators.grouped import Grouped
 from trustsem.simulators.misspecified import Misspecified
 from trustsem.simulators.panel import Panel

@@ -18,7 +18,7 @@ from messages.cases import BAD_DATA, ONE, cfa
 
 MODULES = (cases, robust, imputed, resampling, comparison, quality, two_level, distributions, responses, teams, populations, studies)
 MISTAKES = {name: mistake for module in MODULES for name, mistake in module.MISTAKES.items()}
-CORE = ("kernels", "model", "estimators", "inference", "fitting", "simulators", "studies", "options.py")
+CORE = ("kernels", "model", "populations", "estimators", "inference", "fitting", "simulators", "studies", "options.py")
 
 
 def test_no_mistake_hides_another_of_the_same_name() -> None:

@@ -11,12 +11,12 @@ import numpy as np
 
 from trustsem.errors import OptionError, closest
 from trustsem.kernels.structure import Reals
-from trustsem.model.assignment import team_sizes
-from trustsem.model.levels import LevelShares, root_of, split_levels
 from trustsem.model.population import Moments, Population
 from trustsem.model.problem import ImpliedBlock
-from trustsem.model.roles import Roles, causal_order, roles_of, single_block
 from trustsem.options import check_count
+from trustsem.populations.assignment import team_sizes
+from trustsem.populations.levels import LevelShares, root_of, split_levels
+from trustsem.populations.roles import Roles, causal_order, roles_of, single_block
 from trustsem.simulators import Generator, Rows, Sampler, Wrapper
 
 if TYPE_CHECKING:

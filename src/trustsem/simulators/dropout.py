@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from trustsem.errors import OptionError, closest
-from trustsem.model.holes import composite, probit_chances
-from trustsem.model.per_item import check_items, check_number, name_tuple, plain
 from trustsem.model.population import Moments, Population
+from trustsem.populations.holes import composite, probit_chances
+from trustsem.populations.per_item import check_items, check_number, name_tuple, plain
 from trustsem.simulators import Generator, Rows, Sampler, Wrapper
 
 __all__ = ["Dropout"]

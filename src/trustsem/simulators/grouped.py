@@ -12,10 +12,10 @@ import numpy as np
 
 from trustsem.errors import OptionError
 from trustsem.kernels.structure import Integers, Reals
-from trustsem.model.altering import alter
-from trustsem.model.coefficients import items_of, read_coefficients, read_number
-from trustsem.model.per_item import check_items, plain
 from trustsem.model.population import Moments, Population
+from trustsem.populations.altering import alter
+from trustsem.populations.coefficients import items_of, read_coefficients, read_number
+from trustsem.populations.per_item import check_items, plain
 from trustsem.simulators import Generator, Rows, Sampler, Wrapper, chain
 
 __all__ = ["Grouped"]
@@ -33,7 +33,7 @@ class Grouped(Wrapper):
     """Rows of several groups, such as practitioners and community members, that differ in what is said here and are alike otherwise.
 
     The population of a group is the one given with some standardized coefficients set to other values, every total variance held (see
-    :func:`trustsem.model.altering.alter`).
+    :func:`trustsem.populations.altering.alter`).
 
     Parameters
     ----------

@@ -8,11 +8,11 @@ import numpy as np
 
 from trustsem.errors import OptionError
 from trustsem.kernels.structure import Reals
-from trustsem.model.nonnormal import ByVariable, by_variable, plain_by_variable
-from trustsem.model.pearson import Distribution, pearson
 from trustsem.model.population import Moments, Population, moments_of
-from trustsem.model.scores import Quantiles, tabulate
 from trustsem.options import choose
+from trustsem.populations.nonnormal import ByVariable, by_variable, plain_by_variable
+from trustsem.populations.pearson import Distribution, pearson
+from trustsem.populations.scores import Quantiles, tabulate
 from trustsem.simulators import Generator, Rows
 
 __all__ = ["IndependentGenerator"]

@@ -13,10 +13,10 @@ from scipy.special import ndtri
 
 from trustsem.errors import OptionError
 from trustsem.kernels.structure import Reals
-from trustsem.model.ordinal import answer_moments, equal_thresholds, rounded_normal, sd_bounds, thresholds_of
-from trustsem.model.per_item import check_items, check_number, each_number, for_items, name_tuple, plain
 from trustsem.model.population import Moments, Population
 from trustsem.options import check_count, choose
+from trustsem.populations.ordinal import answer_moments, equal_thresholds, rounded_normal, sd_bounds, thresholds_of
+from trustsem.populations.per_item import check_items, check_number, each_number, for_items, name_tuple, plain
 from trustsem.simulators import Generator, Rows, Sampler, Wrapper, chain
 
 __all__ = ["Likert"]

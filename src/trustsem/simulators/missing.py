@@ -9,10 +9,10 @@ import numpy as np
 
 from trustsem.errors import DataError, OptionError
 from trustsem.kernels.structure import Reals
-from trustsem.model.holes import composite, probit_chances, standard_scores
-from trustsem.model.per_item import check_items, check_number, each_number, for_items, name_tuple, plain
 from trustsem.model.population import Moments, Population
 from trustsem.options import choose
+from trustsem.populations.holes import composite, probit_chances, standard_scores
+from trustsem.populations.per_item import check_items, check_number, each_number, for_items, name_tuple, plain
 from trustsem.simulators import Generator, Rows, Sampler, Wrapper
 
 __all__ = ["Missing"]

@@ -12,12 +12,12 @@ import numpy as np
 from trustsem.errors import OptionError, TrustsemError
 from trustsem.fitting.fitter import Fitter
 from trustsem.fitting.sem import compile as compile_analysis
-from trustsem.model.altering import alter
-from trustsem.model.coefficients import read_coefficients, read_confounders
-from trustsem.model.per_item import check_items, check_number, name_tuple, plain
 from trustsem.model.population import Moments, Population
-from trustsem.model.roles import roles_of
-from trustsem.model.standardizing import standardized
+from trustsem.populations.altering import alter
+from trustsem.populations.coefficients import read_coefficients, read_confounders
+from trustsem.populations.per_item import check_items, check_number, name_tuple, plain
+from trustsem.populations.roles import roles_of
+from trustsem.populations.standardizing import standardized
 from trustsem.simulators import Generator, Rows, Sampler, Wrapper
 from trustsem.spec.table import ParameterTable
 
@@ -34,7 +34,7 @@ _BORDER = 1e-4  # how closely, relatively, the largest possible factor is search
 class Misspecified(Wrapper):
     """Data from a population in which more is true than the analysis says.
 
-    Variances of all variables and the other standardized coefficients stay as they are (see :func:`trustsem.model.altering.alter`).
+    Variances of all variables and the other standardized coefficients stay as they are (see :func:`trustsem.populations.altering.alter`).
 
     Parameters
     ----------

@@ -10,12 +10,12 @@ import numpy as np
 
 from trustsem.errors import OptionError
 from trustsem.kernels.structure import Reals
-from trustsem.model.coefficients import read_coefficients
-from trustsem.model.per_item import check_items, each_number, plain
 from trustsem.model.population import Population
-from trustsem.model.roles import Roles, roles_of, single_block
-from trustsem.model.waves import Dynamics, Waves
 from trustsem.options import check_count
+from trustsem.populations.coefficients import read_coefficients
+from trustsem.populations.per_item import check_items, each_number, plain
+from trustsem.populations.roles import Roles, roles_of, single_block
+from trustsem.populations.waves import Dynamics, Waves
 from trustsem.simulators import Generator, Sampler, Wrapper
 
 __all__ = ["Panel"]

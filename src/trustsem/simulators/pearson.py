@@ -8,10 +8,10 @@ import numpy as np
 
 from trustsem.errors import OptionError
 from trustsem.kernels.structure import Reals
-from trustsem.model.nonnormal import ByVariable, by_variable, intermediate_root, plain_by_variable, worst_pair
-from trustsem.model.pearson import Distribution, pearson
 from trustsem.model.population import Moments, Population, moments_of
-from trustsem.model.scores import Quantiles, correlation_reach, hermite_coefficients, normal_grid, solve_correlations, tabulate
+from trustsem.populations.nonnormal import ByVariable, by_variable, intermediate_root, plain_by_variable, worst_pair
+from trustsem.populations.pearson import Distribution, pearson
+from trustsem.populations.scores import Quantiles, correlation_reach, hermite_coefficients, normal_grid, solve_correlations, tabulate
 from trustsem.simulators import Generator, Rows
 
 __all__ = ["Pearson"]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from trustsem.errors import OptionError
-from trustsem.model.per_item import check_items, name_tuple
 from trustsem.model.population import Moments, Population
 from trustsem.options import check_count
+from trustsem.populations.per_item import check_items, name_tuple
 from trustsem.simulators import Generator, Rows, Sampler, Wrapper
 
 __all__ = ["PlannedMissing"]

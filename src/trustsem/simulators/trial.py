@@ -11,11 +11,11 @@ import numpy as np
 
 from trustsem.errors import OptionError, closest
 from trustsem.kernels.structure import Reals
-from trustsem.model.assignment import Law, beta, dealt, stepped
-from trustsem.model.enlarge import enlarged
 from trustsem.model.population import Moments, Population
-from trustsem.model.roles import Roles, roles_of, single_block
 from trustsem.options import check_count, choose
+from trustsem.populations.assignment import Law, beta, dealt, stepped
+from trustsem.populations.enlarge import enlarged
+from trustsem.populations.roles import Roles, roles_of, single_block
 from trustsem.simulators import Generator, Rows, Sampler, Wrapper, chain
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import numpy as np
 
 from trustsem.errors import OptionError
 from trustsem.kernels.structure import Reals
-from trustsem.model.fleishman import fleishman, fleishman_kurtosis_range, hermite_weights, score_correlation
-from trustsem.model.nonnormal import ByVariable, by_variable, intermediate_root, plain_by_variable, worst_pair
 from trustsem.model.population import Moments, Population, moments_of
+from trustsem.populations.fleishman import fleishman, fleishman_kurtosis_range, hermite_weights, score_correlation
+from trustsem.populations.nonnormal import ByVariable, by_variable, intermediate_root, plain_by_variable, worst_pair
 from trustsem.simulators import Generator, Rows
 
 __all__ = ["ValeMaurelli"]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trustsem.errors import TheoryError, closest
-from trustsem.model.standardizing import solve_errors
+from trustsem.populations.standardizing import solve_errors
 from trustsem.theory.projection import Absorption, project_values, topological
 from trustsem.theory.types import Coefficient, Construct, Preset, arrow_key
 
@@ -78,7 +78,7 @@ def latent_moments(names: Sequence[str], A: NDArray[np.float64], R: NDArray[np.f
 
     Notes
     -----
-    The error variances are those of :func:`trustsem.model.standardizing.solve_errors`.
+    The error variances are those of :func:`trustsem.populations.standardizing.solve_errors`.
     """
     k = len(names)
     if np.linalg.eigvalsh(R)[0] <= 0:

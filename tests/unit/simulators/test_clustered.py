@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import trustsem as ts
-from trustsem.model.assignment import team_sizes
+from trustsem.populations.assignment import team_sizes
 from trustsem.simulators.clustered import Clustered
 
 MODEL = """

@@ -10,7 +10,7 @@ import pytest
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.model.altering import alter
+from trustsem.populations.altering import alter
 from trustsem.simulators import find
 from trustsem.simulators.grouped import Grouped
 

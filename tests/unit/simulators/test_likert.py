@@ -10,7 +10,7 @@ from numpy.polynomial.hermite_e import hermegauss
 from scipy.stats import multivariate_normal, norm
 
 from probes import Probe, TeamProbe, one_factor
-from trustsem.model.ordinal import answer_mean_sd, answer_moments
+from trustsem.populations.ordinal import answer_mean_sd, answer_moments
 from trustsem.simulators import with_options
 from trustsem.simulators.gaussian import Gaussian
 from trustsem.simulators.likert import Likert

@@ -11,7 +11,7 @@ import pytest
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.model.altering import alter
+from trustsem.populations.altering import alter
 from trustsem.simulators import find, with_options
 from trustsem.simulators.misspecified import Misspecified
 

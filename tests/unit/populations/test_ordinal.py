@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
-from trustsem.model.ordinal import (
+from trustsem.populations.ordinal import (
     answer_mean_sd,
     answer_moments,
     equal_thresholds,

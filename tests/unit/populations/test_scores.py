@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trustsem.model.pearson import pearson
-from trustsem.model.scores import (
+from trustsem.populations.pearson import pearson
+from trustsem.populations.scores import (
     REACH,
     correlation_reach,
     hermite_coefficients,

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
-from trustsem.model.pearson import Beta, BetaPrime, Four, Gamma, InverseGamma, Mirrored, NearlyNormal, pearson
+from trustsem.populations.pearson import Beta, BetaPrime, Four, Gamma, InverseGamma, Mirrored, NearlyNormal, pearson
 
 STEP = 1 / 128
 Z = np.arange(-37, 37 + STEP / 2, STEP)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trustsem.kernels.structure import Reals
-from trustsem.model.pearson import Distribution
+from trustsem.populations.pearson import Distribution
 
 __all__ = ["Quantiles", "correlation_reach", "hermite_coefficients", "normal_grid", "solve_correlations", "tabulate"]
 

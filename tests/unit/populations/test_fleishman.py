@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from trustsem.model.fleishman import (
+from trustsem.populations.fleishman import (
     fleishman,
     fleishman_kurtosis_range,
     fleishman_moments,

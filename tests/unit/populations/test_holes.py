@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from trustsem.model.holes import composite, probit_chances, standard_scores
+from trustsem.populations.holes import composite, probit_chances, standard_scores
 
 
 def test_standard_scores_pass_over_holes_and_constants():

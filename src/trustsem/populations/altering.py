@@ -14,10 +14,10 @@ import numpy as np
 
 from trustsem.errors import ModelError, OptionError, closest
 from trustsem.kernels.structure import Reals
-from trustsem.model.coefficients import items_of, read_coefficients, read_confounders, read_number
 from trustsem.model.population import Population
-from trustsem.model.rebuilding import Raw, rebuilt
-from trustsem.model.standardizing import Errors, Standardized, solve_errors, standardized
+from trustsem.populations.coefficients import items_of, read_coefficients, read_confounders, read_number
+from trustsem.populations.rebuilding import Raw, rebuilt
+from trustsem.populations.standardizing import Errors, Standardized, solve_errors, standardized
 
 __all__ = ["alter"]
 

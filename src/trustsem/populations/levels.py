@@ -17,7 +17,7 @@ import numpy as np
 from trustsem.errors import OptionError
 from trustsem.kernels.structure import Reals
 from trustsem.model.problem import ImpliedBlock
-from trustsem.model.roles import causal_order
+from trustsem.populations.roles import causal_order
 
 __all__ = ["LevelShares", "root_of", "split_levels"]
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.model.altering import alter
-from trustsem.model.coefficients import read_coefficients, read_confounders
-from trustsem.model.standardizing import solve_errors, standardized
+from trustsem.populations.altering import alter
+from trustsem.populations.coefficients import read_coefficients, read_confounders
+from trustsem.populations.standardizing import solve_errors, standardized
 
 MODEL = "f =~ a + b + c\ng =~ d + e + h\ng ~ f"
 VALUES = {"f=~b": 0.8, "f=~c": 1.1, "g=~e": 0.9, "g=~h": 1.2, "g~f": 0.5, "f~~f": 1.4, "g~~g": 0.7} | {f"{v}~~{v}": 0.6 for v in "abcdeh"}

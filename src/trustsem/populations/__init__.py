@@ -1,0 +1,1 @@
+"""What is true where data come from: populations changed, split over levels, unfolded over waves; margins, thresholds, teams, arms and holes."""
