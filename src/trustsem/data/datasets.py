@@ -14,7 +14,7 @@ from trustsem.errors import OptionError, closest
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["datasets", "load_dataset", "load_summary"]
+__all__ = ["datasets", "load_codebook", "load_dataset", "load_summary"]
 
 _KINDS = ("real", "simulated")
 
@@ -28,6 +28,10 @@ class _Shipped(NamedTuple):
     @property
     def table(self) -> Path:
         return self.folder / "data.csv"
+
+    @property
+    def codebook(self) -> Path:
+        return self.folder / "codebook.csv"
 
     @property
     def is_summary(self) -> bool:
@@ -97,6 +101,34 @@ def load_dataset(name: str) -> pd.DataFrame:
     if shipped.is_summary:
         raise OptionError(f"Of {name!r} only summary statistics are known, not the rows. Use load_summary({name!r}).")
     return read_table(shipped.table)
+
+
+def load_codebook(name: str) -> pd.DataFrame:
+    """Load what the columns of a data set are that comes with the library.
+
+    Parameters
+    ----------
+    name : str
+        Its name in :func:`datasets`.
+
+    Returns
+    -------
+    DataFrame
+        One row per column of the data, in their order: `column` and `text` (wording or meaning). For simulated data also `construct` of the theory
+        (empty if there is none), `role` ("item", "identifier", "arm", "received" or "group"), `scale`, share of values `missing`, and `min`, `max`,
+        `mean` and `sd` of the values there are, where these make sense.
+
+    Raises
+    ------
+    OptionError
+        If there is no such data set.
+    """
+    import pandas as pd
+
+    shipped = _find(name)
+    if not shipped.codebook.exists():
+        return pd.DataFrame(list(shipped.manifest["columns"].items()), columns=["column", "text"])
+    return read_table(shipped.codebook).fillna({"construct": ""})
 
 
 def load_summary(name: str) -> Sample:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from trustsem.data import datasets, load_dataset, load_summary, sample_from_frame
+from trustsem.data.datasets import load_codebook
 from trustsem.errors import OptionError
 
 REAL = Path(__file__).resolve().parents[3] / "data" / "real"
@@ -128,6 +129,8 @@ def test_names_that_do_not_exist() -> None:
         load_dataset("longly")
     with pytest.raises(OptionError, match=r"There is no data set '\.\./real/longley'"):
         load_summary("../real/longley")
+    with pytest.raises(OptionError, match=r"There is no data set 'survy'\. Did you mean 'survey'\?"):
+        load_codebook("survy")
 
 
 def test_rows_and_summaries_are_told_apart() -> None:
@@ -147,3 +150,15 @@ def test_an_installed_package_brings_its_data_along(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(sys.modules[load_dataset.__module__], "__file__", str(package / "data" / "datasets.py"))
     assert datasets()["name"].tolist() == ["toy"]
     pd.testing.assert_frame_equal(load_dataset("toy"), pd.DataFrame({"x": [1, 2]}))
+    pd.testing.assert_frame_equal(load_codebook("toy"), pd.DataFrame({"column": ["x"], "text": ["A number."]}))
+    (folder / "codebook.csv").write_text('column,construct,text\nx,,"A number, it is."\ny,Trust,Another.\n')
+    expected = pd.DataFrame({"column": ["x", "y"], "construct": ["", "Trust"], "text": ["A number, it is.", "Another."]})
+    pd.testing.assert_frame_equal(load_codebook("toy"), expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_codebooks_of_real_data_are_their_columns(name: str) -> None:
+    book = load_codebook(name)
+    assert list(book) == ["column", "text"]
+    assert len(book) == datasets().set_index("name").loc[name, "columns"]
+    assert (book["text"].str.len() > 3).all()
