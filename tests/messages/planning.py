@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import trustsem as ts
-from messages.cases import Mistake, cfa, hopeless, quietly
+from messages.cases import Mistake, hopeless, quietly
 from trustsem.planning.analytic import required_n, rmsea_power, rmsea_required_n, satorra_saris
-from trustsem.planning.budget import CostModel, best_design
+from trustsem.planning.budget import best_design
+from trustsem.planning.costs import CostModel
 from trustsem.planning.cutoffs import cutoffs
 from trustsem.planning.detectable import minimum_detectable_effect
 from trustsem.planning.plan import plan

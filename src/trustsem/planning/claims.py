@@ -94,7 +94,7 @@ def find_claims(wanted: Any, source: Source, analysis: PreparedAnalysis, *, zero
             offered = [*known_names(source), *known]
             raise OptionError(
                 f"proposition= names {label!r}, but the analysis has no parameter {parameter!r}.{closest(label, offered)} Paths of the analysis: "
-                f"{', '.join(name for name in known if '~' in name and '~~' not in name and '~1' not in name) or 'none'}."
+                f"{', '.join(name for name in known if '~' in name and not any(op in name for op in ('~~', '=~', '~1'))) or 'none'}."
             )
     places = tuple(known.index(parameter) for parameter in parameters)
     truth = tuple(float(analysis.truth[place]) for place in places)

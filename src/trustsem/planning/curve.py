@@ -174,7 +174,7 @@ def fit_probit(design: Reals, hits: Reals, trials: Reals, mean: Reals, precision
         eta, off = design @ beta, beta - mean
         return float(hits @ log_ndtr(eta) + (trials - hits) @ log_ndtr(-eta) - 0.5 * off @ precision @ off)
 
-    beta = mean.astype(np.float64)
+    beta = np.zeros(len(mean))  # where rates tell most, so that the first step is a sensible one
     for _ in range(100):
         eta = design @ beta
         log_density = -0.5 * eta**2 - 0.5 * math.log(2.0 * math.pi)
@@ -182,7 +182,7 @@ def fit_probit(design: Reals, hits: Reals, trials: Reals, mean: Reals, precision
         information = design.T @ (design * (trials * up * down)[:, None]) + precision  # phi^2 / (p (1 - p)), without overflow
         step = np.linalg.solve(information, design.T @ (hits * up - (trials - hits) * down) - precision @ (beta - mean))
         now, factor = height(beta), 1.0
-        while height(beta + factor * step) < now and factor > 1e-6:
+        while not height(beta + factor * step) >= now and factor > 1e-6:
             factor *= 0.5
         beta = beta + factor * step
         if float(np.max(np.abs(factor * step))) < 1e-10:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -80,18 +81,18 @@ def _holm(pvalues: Reals) -> Reals:
 def tally(question: Question, level: float, result: StudyResult, condition: int) -> Tally:
     """Return what the replications of one condition gave. Whatever failed is no success."""
     found = result.outcomes(condition, 0)
-    mean = variance = float("nan")
+    mean = variance = math.nan
     converged, admissible = found.converged, found.converged & found.admissible
     if question.goal == "model_choice":
         other = result.outcomes(condition, 1)
         at = [layout.measures.index("bic") for layout in result.layout[condition].analyses]
         converged, admissible = converged & other.converged, admissible & other.admissible
         hits = converged & (found.measures[:, at[0]] < other.measures[:, at[1]])
-    elif question.claims is None:
-        raise AssertionError("power and widths are about claims")
     elif question.goal == "power":
+        assert question.claims is not None
         hits = significant(found, question.claims, question.alpha, question.adjust, question.family).all(axis=1)
     else:
+        assert question.claims is not None
         widths = 2.0 * float(ndtri(1.0 - question.alpha / 2.0)) * found.se[converged][:, list(question.claims.places)]
         widths = widths[np.all(np.isfinite(widths) & (widths > 0.0), axis=1)]
         hits = converged

@@ -231,11 +231,15 @@ def prior_for(start: float | None, slope: float | None, value: float, limits: tu
     limits, scale, link
         As for :class:`Task`.
     """
-    middle = float(
-        forward(np.array([start if start is not None else (limits[0] * limits[1]) ** 0.5 if scale == "log" else sum(limits) / 2]), scale)[0]
-    )
+    known = start is not None
+    if start is None:
+        start = math.sqrt(max(limits[0], 1.0) * limits[1]) if scale != "plain" else sum(limits) / 2.0
+    if slope is None and scale == "sqrt" and link == "probit":
+        slope = 2.8 / math.sqrt(start)  # that of a Wald test which has a power of .8 there
+    middle = float(forward(np.array([start]), scale)[0])
     reach = float(np.diff(forward(np.array(limits), scale))[0])
-    wide = 5.0 if link == "log" else 2.0
     if link == "log":
-        return Prior(middle, value, 0.0 if slope is None else slope, wide, 1.0 if slope is not None else 10.0 / reach)
-    return Prior(middle, value, 0.0 if slope is None else slope, wide, abs(slope) if slope else 8.0 / reach)
+        return Prior(middle, value, 0.0 if slope is None else slope, 5.0, 1.0 if slope is not None else 10.0 / reach)
+    if slope is None:
+        return Prior(middle, value, 0.0, 3.0, 8.0 / reach)
+    return Prior(middle, value, slope, 2.0 if known else 5.0, abs(slope) if known else 2.0 * abs(slope))

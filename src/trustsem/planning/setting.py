@@ -15,9 +15,8 @@ from trustsem.simulators import Generator, chain, find
 from trustsem.spec.table import ParameterTable
 from trustsem.studies.design import Analysis, Study
 from trustsem.studies.prepare import PreparedCondition, prepare
-from trustsem.theory import Theory
 
-__all__ = ["Setting", "base_study", "number", "share"]
+__all__ = ["Setting", "base_study", "number", "open_setting", "share", "short", "unlabelled"]
 
 _SIZES = ("n", "teams", "size")  # more of these is more data
 _MOST = 10_000
@@ -151,13 +150,14 @@ def _other(base: Study, other: str, held: Mapping[str, Any]) -> int:
     raise OptionError(f"over={open_!r} leaves open how many rows there are. Give fixed={{{other!r}: 30}}, or fixed={{'n': 300}}.")
 
 
-def population_of(source: Any, preset: str) -> Population:
-    """Return the population of a theory under a preset, or of itself."""
-    return (
-        source.population(preset)
-        if isinstance(source, Theory)
-        else base_study(source, analyses={"ML": Analysis()}, preset=preset).source.population({})
-    )
+def unlabelled(population: Population) -> Population:
+    """Return the same population without labels, definitions and constraints, which the text of a study could not hold once values are changed."""
+    table = population.table
+    if table.n_blocks > 1 or not (table.relations or any(row.label for row in table.rows)):
+        return population
+    values = [float(population.values[name]) for name in table.parameter_names()]
+    plain = replace(table, rows=tuple(row._replace(label="") for row in table.rows), relations=())
+    return Population(plain, dict(zip(plain.parameter_names(), values, strict=True)))
 
 
 def share(option: str, value: Any) -> float:

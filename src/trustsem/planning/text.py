@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from trustsem.display import number, text_table, wrap
 
 if TYPE_CHECKING:
-    from trustsem.planning.plan import Plan
+    from trustsem.planning.answer import Plan
 
 __all__ = ["describe"]
 
