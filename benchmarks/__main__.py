@@ -24,13 +24,13 @@ that gives the same estimates, standard errors and chi-square. semopy stops at i
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmarks asked for and print their tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", default="all", choices=["fit", "first", "scale", "missing", "bootstrap", "two_level", "all"])
+    parser.add_argument("what", nargs="?", default="all", choices=["fit", "first", "scale", "missing", "bootstrap", "two_level", "study", "all"])
     parser.add_argument("--json", type=Path, help="write the numbers to this file")
     parser.add_argument("--page", type=Path, help="write the tables to this file, as Markdown")
     parser.add_argument("--rounds", type=int, default=25, help="rounds of the comparison with lavaan and semopy")
     asked = parser.parse_args(arguments)
     pinned = pin()
-    from benchmarks import bootstrap, first, fit, missing, scale, two_level
+    from benchmarks import bootstrap, first, fit, missing, scale, study, two_level
     from benchmarks.lavaan import MISSING, running
 
     with running() as lavaan:
@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
             "missing": lambda: missing.run(lavaan),
             "bootstrap": lambda: bootstrap.run(lavaan),
             "two_level": lambda: two_level.run(lavaan),
+            "study": lambda: study.run(lavaan),
         }
         for name, job in jobs.items():
             if asked.what in (name, "all"):

@@ -16,6 +16,11 @@ everything <- function(fit) {
   parameterEstimates(fit)
   fitMeasures(fit)
 }
+drawn <- function(share) {
+  rows <- matrix(rnorm(nrow(data) * ncol(data)), nrow(data)) %*% chol(cov(data))
+  rows[matrix(runif(length(rows)) < share, nrow(data))] <- NA
+  setNames(as.data.frame(rows), names(data))
+}
 jobs <- list(
   sem = function() sem(model, data),
   all = function() everything(sem(model, data)),
@@ -27,6 +32,9 @@ jobs <- list(
   two_level_missing = function() everything(sem(model, data, cluster = "team", missing = "ml")),
   fiml_ML = function() everything(sem(model, data, missing = "ml")),
   fiml_MLR = function() everything(sem(model, data, missing = "ml", estimator = "MLR")),
+  # One replication of a simulation study: a new sample, the fit, its errors and its fit measures.
+  replication_ML = function() everything(sem(model, drawn(0))),
+  replication_FIML = function() everything(sem(model, drawn(0.08), missing = "ml")),
   moments = function() lavaan(slotOptions = slim@Options, slotParTable = slim@ParTable, slotModel = slim@Model, sample.cov = cov, sample.nobs = nrow(data))
 )
 answer(as.character(packageVersion("lavaan")), R.version.string, basename(extSoftVersion()[["BLAS"]]))

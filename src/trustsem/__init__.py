@@ -18,7 +18,7 @@ from trustsem.errors import (
 
 if TYPE_CHECKING:
     from trustsem.appraisal.appraise import Appraisal, appraise
-    from trustsem.data import cor2cov, cov_from_lower, datasets, load_dataset, load_summary, read_table
+    from trustsem.data import cor2cov, cov_from_lower, datasets, load_codebook, load_dataset, load_summary, read_table
     from trustsem.data.imputation import impute
     from trustsem.data.sample import Sample
     from trustsem.fitting.bootstrap import BootstrapResult, bootstrap
@@ -35,13 +35,12 @@ if TYPE_CHECKING:
     from trustsem.fitting.two_level import icc
     from trustsem.fitting.vuong import Vuong, vuong
     from trustsem.fitting.wald import WaldTest, wald_test
-    from trustsem.model.altering import alter
     from trustsem.model.population import Population
+    from trustsem.populations.altering import alter
     from trustsem.reporting.diagram import diagram
     from trustsem.reporting.html import report
     from trustsem.reporting.plots import plot
-    from trustsem.reporting.study_page import write_study
-    from trustsem.reporting.tables import write_tables
+    from trustsem.reporting.tables import to_markdown, write_tables
     from trustsem.simulators import simulate
     from trustsem.simulators.clustered import Clustered
     from trustsem.simulators.dropout import Dropout
@@ -71,7 +70,7 @@ else:
     # Names are looked up when they are first used, so that `import trustsem` and `trustsem --help` do not wait for numba and pandas.
     _HOMES = (
         ("trustsem.appraisal.appraise", "Appraisal appraise"),
-        ("trustsem.data", "cor2cov cov_from_lower datasets load_dataset load_summary read_table"),
+        ("trustsem.data", "cor2cov cov_from_lower datasets load_codebook load_dataset load_summary read_table"),
         ("trustsem.data.imputation", "impute"),
         ("trustsem.data.sample", "Sample"),
         ("trustsem.fitting.bootstrap", "BootstrapResult bootstrap"),
@@ -91,12 +90,11 @@ else:
         ("trustsem.model.population", "Population"),
         ("trustsem.reporting.diagram", "diagram"),
         ("trustsem.reporting.html", "report"),
-        ("trustsem.reporting.tables", "write_tables"),
+        ("trustsem.reporting.tables", "to_markdown write_tables"),
         ("trustsem.simulators", "simulate"),
         ("trustsem.simulators.gaussian", "Gaussian"),
-        ("trustsem.model.altering", "alter"),
+        ("trustsem.populations.altering", "alter"),
         ("trustsem.reporting.plots", "plot"),
-        ("trustsem.reporting.study_page", "write_study"),
         ("trustsem.simulators.clustered", "Clustered"),
         ("trustsem.simulators.dropout", "Dropout"),
         ("trustsem.simulators.grouped", "Grouped"),
@@ -208,6 +206,7 @@ __all__ = [
     "impute",
     "invariance",
     "lavaan",
+    "load_codebook",
     "load_dataset",
     "load_result",
     "load_study",
@@ -231,10 +230,10 @@ __all__ = [
     "theories",
     "to_dagitty",
     "to_lavaan",
+    "to_markdown",
     "to_mplus",
     "to_openmx",
     "vuong",
     "wald_test",
-    "write_study",
     "write_tables",
 ]

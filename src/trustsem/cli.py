@@ -9,7 +9,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +25,7 @@ __all__ = ["app", "main"]
 
 FINE, BAD_INPUT, NOT_USABLE = 0, 2, 3
 SIMULATED = "The theory of Metz et al. (2022), fitted to trust_survey: 400 SIMULATED rows. The theory is true in them by construction."
+STUDY_PLOTS = ("power", "coverage", "bias", "zip", "convergence")
 FORMATS = ("lavaan", "mplus", "openmx", "dagitty")
 # The root of what the parser raises on wrong arguments; its module has moved between versions of typer.
 _WRONG_USAGE: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException" and issubclass(kind, Exception))
@@ -254,20 +255,30 @@ def study_run(
 def study_summarise(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Results of a study, finished or not.")],
     measures: Annotated[str, typer.Option(help="Performance measures to print, separated by commas.")] = "power,coverage,relative_bias",
-    parameters: Annotated[str | None, typer.Option(help="Parameters to print, separated by commas; those with a true value by default.")] = None,
+    parameters: Annotated[str | None, typer.Option(help="Parameters to print, separated by commas; paths by default.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for tables (CSV), plots (PNG) and the page.")] = None,
 ) -> int:
     """Print how the analyses of a study performed."""
     result = ts.load_result(folder)
     if out is not None:
         _make(out)
-    table = result.performance(_words(measures), parameters=None if parameters is None else _words(parameters))
-    print(f"{result}\n")
-    print(table.drop(columns="replications").to_string(index=False, float_format=lambda value: f"{value:.3f}", na_rep=""))
+    table = result.table(_words(measures), parameters=result.paths if parameters is None else _words(parameters))
+    print(f"{result}\n\nIn brackets: Monte Carlo standard errors.")
+    print(table.to_string(index=False))
     if out is not None:
-        paths = ts.write_study(result, out)
+        paths = [*ts.write_tables(result, out), *_plots(result, out), ts.report(result, out / "report.html")]
         print(f"\nWrote {len(paths)} files to {out}/: {', '.join(path.name for path in paths)}.")
     return FINE
+
+
+def _plots(result: ts.StudyResult, folder: Path) -> list[Path]:
+    """Draw what there is to be drawn; the page says why something is missing."""
+    written = []
+    for kind in STUDY_PLOTS:
+        with suppress(OptionError):
+            ts.plot(result, kind, path=folder / f"{kind}.png")
+            written.append(folder / f"{kind}.png")
+    return written
 
 
 @study.command("replay")

@@ -183,9 +183,9 @@ MISTAKES: dict[str, Mistake] = {
     "no conditions": Mistake(lambda: study(conditions=[]), OPTION, ("empty list", "leave conditions= out")),
     "unknown factor": Mistake(lambda: study(conditions={"nn": [3]}), OPTION, ("'nn'", "Did you mean 'n'")),
     "equal conditions": Mistake(lambda: study(conditions=[{"n": 30}, {"n": 30}]), OPTION, ("1 and 2 are the same", "n=30")),
-    "a set as level": Mistake(lambda: study(conditions={"n": [{3}]}), OPTION, ("{3}", "cannot be written")),
-    "a value that no file holds": Mistake(lambda: plain({3}), OPTION, ("{3}", "cannot be written")),
-    "a setting that no file holds": Mistake(lambda: study(conditions={"y~x": [object()]}).cells, OPTION, ("cannot be written",)),
+    "a set as level": Mistake(lambda: study(conditions={"n": [{3}]}), OPTION, ("{3}", "no file can hold it")),
+    "a value that no file holds": Mistake(lambda: plain({3}), OPTION, ("{3}", "no file can hold it")),
+    "a setting that no file holds": Mistake(lambda: study(conditions={"y~x": [object()]}).cells, OPTION, ("no file can hold it",)),
     "variable of an analysis": Mistake(lambda: run(study(analyses={"a": ts.Analysis("y ~ xx")})), OPTION, ("'a'", "'xx'", "Did you mean 'x'")),
     "generator that is not in the chain": Mistake(
         lambda: with_options(ts.Missing(ts.Gaussian()), {"Likert": {}}), OPTION, ("no 'Likert'", "Missing around Gaussian")
@@ -205,7 +205,7 @@ MISTAKES: dict[str, Mistake] = {
     "no study file": Mistake(lambda: ts.load_study("nowhere.toml"), OPTION, ("'nowhere.toml'", "cannot be read")),
     "not TOML": Mistake(lambda: parse_study("a = "), OPTION, ("not TOML", "missing quote")),
     "unknown key of a study": Mistake(lambda: parse_study(TEXT.replace("replications", "repetitions")), OPTION, ("'repetitions'", "replications")),
-    "no population": Mistake(lambda: parse_study("n = 3"), OPTION, ("no [population]", "theory= or model=")),
+    "no population": Mistake(lambda: parse_study("n = 3"), OPTION, ("has no [population]", "theory= or model=")),
     "population as text": Mistake(lambda: parse_study("population = 'y ~ x'"), OPTION, ("population must be a table", "[population]")),
     "analysis that is no table": Mistake(lambda: parse_study(TEXT + "[analyses]\na = 3\n"), OPTION, ("analyses.a must be a table", "[analyses.a]")),
     "generator without kind": Mistake(lambda: parse_study(TEXT + "[generator]\nrate = 0.1\n"), OPTION, ("kind=",)),
@@ -225,7 +225,7 @@ MISTAKES: dict[str, Mistake] = {
     "another study in the folder": Mistake(changed, STUDY, ("seed: 1 there, 7 now", "another folder")),
     "folder with something else": Mistake(lambda: run(None, Path(__file__).parent), STUDY, ("and no study", "new or empty folder")),
     "folder that cannot be made": Mistake(unwritable, STUDY, ("cannot be made",)),
-    "file that cannot be written": Mistake(no_rename, STUDY, ("cannot be written", "goes on where it stopped")),
+    "file that cannot be written": Mistake(no_rename, STUDY, ("it cannot be written", "goes on where it stopped")),
     # who does the work
     "a study that is none": Mistake(lambda: run("study.toml"), OPTION, ("needs a Study", "ts.load_study")),
     "chunks of nothing": Mistake(lambda: run(chunk_size=0), OPTION, ("chunk_size=0",)),

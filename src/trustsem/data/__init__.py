@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trustsem.data.datasets import datasets, load_dataset, load_summary
+from trustsem.data.datasets import datasets, load_codebook, load_dataset, load_summary
 from trustsem.data.frames import sample_from_frame
 from trustsem.data.matrices import cor2cov, cov_from_lower
 from trustsem.data.sample import BlockSample, DroppedRows, Sample
@@ -16,6 +16,7 @@ __all__ = [
     "cor2cov",
     "cov_from_lower",
     "datasets",
+    "load_codebook",
     "load_dataset",
     "load_summary",
     "read_table",

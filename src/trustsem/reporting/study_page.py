@@ -1,25 +1,18 @@
-"""One self-contained HTML page about a simulation study, and its tables as CSV."""
+"""One self-contained HTML page about a simulation study."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from trustsem.display import escape, html_page
 from trustsem.errors import OptionError
 from trustsem.fitting.serialise import versions
 from trustsem.reporting.diagram import figure_bytes
-from trustsem.reporting.files import write_text
 from trustsem.reporting.page import figure, frame_table, paragraph, section, table_of_facts
-from trustsem.reporting.plots import plot
 from trustsem.reporting.study_plots import KINDS, plot_study
+from trustsem.reporting.tables import all_tables
 from trustsem.studies.files import study_text
 from trustsem.studies.result import StudyResult
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["study_page", "study_tables", "write_study"]
+__all__ = ["study_page"]
 
 _SHOWN = 400
 HOW = (
@@ -28,15 +21,10 @@ HOW = (
 )
 
 
-def study_tables(result: StudyResult) -> dict[str, pd.DataFrame]:
-    """Return the tables that are written about a study, by name."""
-    return {"performance": result.performance(), "fit_indices": result.fit_indices(), "failures": result.failures}
-
-
 def study_page(result: StudyResult) -> str:
     """Return the page that :func:`trustsem.report` writes about a study."""
     study = result.study
-    tables = study_tables(result)
+    tables = all_tables(result)
     performance = tables["performance"]
     parts = [f"<h1>Simulation study: {escape(study.name)}</h1>"]
     if study.description:
@@ -58,19 +46,3 @@ def study_page(result: StudyResult) -> str:
     parts.append(section("The study file", f"<pre>{escape(study_text(study))}</pre>", paragraph("Running it again gives the same results.")))
     parts.append(section("Provenance", table_of_facts([*versions().items(), *facts])))
     return html_page(f"Simulation study: {study.name}", "\n".join(parts))
-
-
-def write_study(result: StudyResult, folder: str | Path) -> list[Path]:
-    """Write tables as CSV, plots as PNG and the page into an existing folder; return the paths."""
-    place = Path(folder)
-    written = [
-        write_text(place / f"{name}.csv", table.to_csv(index=False, lineterminator="\n", float_format="%.10g"))
-        for name, table in study_tables(result).items()
-    ]
-    for kind in KINDS:
-        try:
-            plot(result, kind, path=place / f"{kind}.png")
-        except OptionError:
-            continue  # nothing of the kind to be drawn; the page says why
-        written.append(place / f"{kind}.png")
-    return [*written, write_text(place / "report.html", study_page(result))]

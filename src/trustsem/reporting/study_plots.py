@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +38,7 @@ def plot_study(
 
 
 def _first_found(result: StudyResult, measures: Sequence[str], parameters: Any, analyses: Any) -> pd.DataFrame:
-    chosen = _parameters(result) if parameters is None else parameters
+    chosen = result.paths if parameters is None else parameters
     for measure in measures:
         table = result.performance(measure, parameters=chosen, analyses=analyses)
         if len(table):
@@ -48,20 +47,6 @@ def _first_found(result: StudyResult, measures: Sequence[str], parameters: Any, 
         f"There is nothing to plot: no parameter chosen has {' or '.join(measures)}. It needs a true value (for power one that is not zero); name "
         "others in parameters=."
     )
-
-
-def _parameters(result: StudyResult) -> list[str]:
-    """Return the parameters that are plotted unless others are named: paths between variables with a true value that is not zero."""
-    analysis = result.layout[0].analyses[0]
-    of_interest = [
-        name for name, truth in zip(analysis.parameters, analysis.truth, strict=True) if _is_path(name) and math.isfinite(truth) and truth != 0.0
-    ]
-    found = of_interest or [name for name, truth in zip(analysis.parameters, analysis.truth, strict=True) if math.isfinite(truth)]
-    return found[:_PANELS]
-
-
-def _is_path(name: str) -> bool:
-    return "~" in name and "=~" not in name and "~~" not in name and "~1" not in name
 
 
 def _factor(result: StudyResult, x: str | None) -> str | None:
@@ -118,7 +103,7 @@ def _reference(ax: Any, kind: str, result: StudyResult) -> None:
 
 def _zip(result: StudyResult, parameters: Any, analyses: Any) -> OwnFigure:
     """Draw intervals sorted by how far they are from the truth in standard errors; those that miss it stand at the top in another colour."""
-    names = [parameters] if isinstance(parameters, str) else list(parameters or _parameters(result)[:1])
+    names = [parameters] if isinstance(parameters, str) else list(parameters or result.paths[:1])
     wanted = [analyses] if isinstance(analyses, str) else analyses
     panels = [
         (place, number, analysis, name)

@@ -1,26 +1,28 @@
-"""The tables of a fit or an appraisal as CSV files, with every digit."""
+"""The tables of a fit, an appraisal or a study as CSV files, with every digit; and tables as Markdown."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trustsem.display import number
 from trustsem.errors import OptionError
 from trustsem.reporting.files import write_text
 from trustsem.reporting.graph import is_appraisal, is_fit
+from trustsem.studies.result import StudyResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["all_tables", "residual_correlations", "side_by_side", "write_tables"]
+__all__ = ["all_tables", "residual_correlations", "side_by_side", "to_markdown", "write_tables"]
 
 
 def write_tables(source: Any, folder: str | Path) -> tuple[Path, ...]:
-    """Write the tables of a fit or an appraisal as CSV files (UTF-8, full precision, blank where there is no value).
+    """Write the tables of a fit, an appraisal or a study as CSV files (UTF-8, full precision, blank where there is no value).
 
     Parameters
     ----------
-    source : Fit or Appraisal
+    source : Fit, Appraisal or StudyResult
     folder : str or Path
         Made if it does not exist; files of the same names are replaced.
 
@@ -28,12 +30,12 @@ def write_tables(source: Any, folder: str | Path) -> tuple[Path, ...]:
     -------
     tuple of Path
         ``estimates.csv``, ``standardized.csv``, ``fit_measures.csv``, ``residual_correlations.csv``, ``rsquare.csv`` and ``effects.csv``;
-        for an appraisal also ``verdicts.csv``.
+        for an appraisal also ``verdicts.csv``; for a study ``performance.csv``, ``fit_indices.csv`` and ``failures.csv``.
 
     Raises
     ------
     OptionError
-        For something else than a fit or an appraisal, and for a folder that cannot be written.
+        For something else than those, and for a folder that cannot be written.
     """
     target = Path(folder)
     tables = all_tables(source)
@@ -48,6 +50,8 @@ def all_tables(source: Any) -> dict[str, pd.DataFrame]:
     """Return the tables that :func:`write_tables` writes, by file name without ending."""
     import pandas as pd
 
+    if isinstance(source, StudyResult):
+        return {"performance": source.performance(), "fit_indices": source.fit_indices(), "failures": source.failures}
     fit = fit_of(source)
     measures = fit.fit_measures()
     tables = {
@@ -59,6 +63,21 @@ def all_tables(source: Any) -> dict[str, pd.DataFrame]:
         "effects": fit.effects(standardized=True),
     }
     return {"verdicts": source.verdicts} | tables if is_appraisal(source) else tables
+
+
+def to_markdown(table: pd.DataFrame) -> str:
+    """Return a data frame as a Markdown table: numbers on the right, texts as they are, its index left out.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Such as :meth:`StudyResult.table` gives.
+    """
+    right = [table[name].dtype.kind in "iuf" for name in table.columns]
+    rows = [[str(name) for name in table.columns]]
+    rows += [[number(value) if isinstance(value, float) else str(value) for value in record] for record in table.itertuples(index=False, name=None)]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "|".join("---:" if one else "---" for one in right) + "|", *lines[1:]])
 
 
 def fit_of(source: Any) -> Any:

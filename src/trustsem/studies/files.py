@@ -60,15 +60,15 @@ def parse_study(text: str, file: str = "study.toml") -> Study:
     try:
         entry = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise OptionError(f"{file}: The file is not TOML ({error}). Look for a missing quote, bracket or equals sign.") from error
+        raise OptionError(f"The study file {file} is not TOML ({error}). Look for a missing quote, bracket or equals sign.") from error
     for name in entry:
         if name not in _KEYS:
-            raise OptionError(f"{file}: Unknown key {name!r}.{closest(name, _KEYS)} Allowed are {', '.join(_KEYS)}.")
+            raise OptionError(f"The study file {file} has the unknown key {name!r}.{closest(name, _KEYS)} Allowed are {', '.join(_KEYS)}.")
     for name, kind in (("population", Mapping), ("analyses", Mapping), ("conditions", Mapping | list)):
         if name in entry and not isinstance(entry[name], kind):
-            raise OptionError(f"{file}: {name} must be a table, not {entry[name]!r}. Write `[{name}]` and its keys below.")
+            raise OptionError(f"The study file {file}: {name} must be a table, not {entry[name]!r}. Write `[{name}]` and its keys below.")
     if "population" not in entry:
-        raise OptionError(f"{file}: There is no [population]. Add the table with theory= or model=.")
+        raise OptionError(f"The study file {file} has no [population]. Add the table with theory= or model=.")
     analyses = entry.get("analyses", {"ML": {}})
     given: dict[str, Any] = {name: entry[name] for name in ("name", "description", "replications", "seed", "n", "conditions") if name in entry}
     if "generator" in entry:
@@ -78,7 +78,7 @@ def parse_study(text: str, file: str = "study.toml") -> Study:
 
 def _analysis(name: str, entry: Any, file: str) -> Analysis:
     if not isinstance(entry, Mapping):
-        raise OptionError(f"{file}: analyses.{name} must be a table, not {entry!r}. Write `[analyses.{name}]` and its keys below.")
+        raise OptionError(f"The study file {file}: analyses.{name} must be a table, not {entry!r}. Write `[analyses.{name}]` and its keys below.")
     own = {key: value for key, value in entry.items() if key in _OWN}
     return Analysis(**own, options={key: value for key, value in entry.items() if key not in _OWN})
 

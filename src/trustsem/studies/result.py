@@ -158,6 +158,41 @@ class StudyResult:
         ]
         return pd.DataFrame(rows, columns=columns)
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Paths between variables whose true value is known and not 0: what most studies are about. All parameters with a true value if none is."""
+        found: dict[str, bool] = {}
+        for layout in self.layout:
+            for one in layout.analyses:
+                for name, truth in zip(one.parameters, one.truth, strict=True):
+                    if math.isfinite(truth):
+                        found[name] = found.get(name, False) or (truth != 0.0 and _is_path(name))
+        return tuple(name for name, chosen in found.items() if chosen) or tuple(found)
+
+    def table(
+        self, measures: str | Sequence[str] = ("power", "coverage", "relative_bias"), *, digits: int = 3, bounds: bool = False, **choice: Any
+    ) -> pd.DataFrame:
+        """Return a table for print: one column for each measure, each value with its Monte Carlo error in brackets.
+
+        Parameters
+        ----------
+        measures : str or sequence of str
+        digits : int
+            Decimals.
+        bounds : bool
+            Add worst-case bounds of rates, in square brackets.
+        **choice
+            As for :meth:`performance`; :attr:`paths` if no parameters are named.
+
+        Returns
+        -------
+        DataFrame
+            Factors, ``analysis``, ``parameter`` and one column of text for each measure. See :func:`trustsem.to_markdown`.
+        """
+        wanted = [measures] if isinstance(measures, str) else list(measures)
+        tall = self.performance(wanted, **{"parameters": self.paths, **choice})
+        return tidy.printed(tall, [*shown(self.layout[0]), "analysis", "parameter"], wanted, digits, bounds)
+
     def fit_indices(self, names: str | Sequence[str] | None = None, quantiles: Sequence[float] = (0.05, 0.5, 0.95)) -> pd.DataFrame:
         """Return the distribution of the fit measures over converged replications.
 
@@ -225,6 +260,10 @@ def load_result(folder: str | os.PathLike[str]) -> StudyResult:
     """
     store = FolderStore(folder)
     return StudyResult(load_study(store.folder), store.layout, store)
+
+
+def _is_path(name: str) -> bool:
+    return "~" in name and not any(operator in name for operator in ("=~", "~~", "~1"))
 
 
 def _measured(

@@ -185,7 +185,7 @@ def _work(workers: Crew, prepared: Sequence[PreparedCondition], jobs: Sequence[_
                         )
                     break
                 else:
-                    raise error
+                    future.result()  # raises it
     finally:
         for future in running:
             future.cancel()

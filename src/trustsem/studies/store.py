@@ -112,11 +112,11 @@ class FolderStore:
         try:
             about: dict[str, Any] = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise StudyError(f"{str(self.folder)!r} holds no results of a study. Give the folder that a study was run into.") from None
+            raise StudyError(f"The folder {str(self.folder)!r} holds no results of a study. Give the folder that a study was run into.") from None
         except (OSError, ValueError) as error:
-            raise StudyError(f"{str(self.folder / 'run.json')!r} is damaged ({error}). Restore it from a copy.") from error
+            raise StudyError(f"The file {str(self.folder / 'run.json')!r} is damaged ({error}). Restore it from a copy.") from error
         if about.get("schema") != SCHEMA:
-            raise StudyError(f"{str(self.folder)!r} has results in format {about.get('schema')}, and this version reads format {SCHEMA}.")
+            raise StudyError(f"The folder {str(self.folder)!r} has results in format {about.get('schema')}, and this version reads format {SCHEMA}.")
         return about
 
     @property
@@ -125,7 +125,7 @@ class FolderStore:
         try:
             return read_layout(json.loads((self.folder / "layout.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StudyError(f"{str(self.folder / 'layout.json')!r} is damaged ({error}). Restore it from a copy.") from error
+            raise StudyError(f"The file {str(self.folder / 'layout.json')!r} is damaged ({error}). Restore it from a copy.") from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -164,7 +164,9 @@ class FolderStore:
         first, last = _range(chunk)
         place = self.folder / "chunks" / f"c{chunk.condition:04d}-r{first:07d}-{last:07d}.parquet"
         if place.exists():
-            raise StudyError(f"{str(place)!r} is there already and is not overwritten. Another run may have written it; run the study again.")
+            raise StudyError(
+                f"The file {str(place)!r} is there already and is not overwritten. Another run may have written it; run the study again."
+            )
         _write(place, chunk_bytes(chunk_table(chunk)))
 
     def outcomes(self, condition: int, analysis: int) -> Outcomes:
@@ -245,9 +247,9 @@ def _write(place: Path, content: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        what = "The disk is full" if error.errno in _FULL else f"It cannot be written ({error})"
+        what = "the disk is full" if error.errno in _FULL else f"it cannot be written ({error})"
         raise StudyError(
-            f"{what}: {str(place)!r} was not kept; everything before it is safe. Make room or give yourself the right to write, and run the study "
+            f"The file {str(place)!r} was not kept, because {what}; everything before it is safe. Make room or give yourself the right to write, and run the study "
             "again: it goes on where it stopped."
         ) from error
 
@@ -269,4 +271,4 @@ def _check_same(place: Path, study: Study, extend: bool) -> None:
     if more and extend:
         return
     remedy = "Give extend=True to add replications, or another folder." if more else "Give another folder, or the study that is there."
-    raise StudyError(f"{str(place)!r} holds another study. It differs in {'; '.join(found)}. {remedy}")
+    raise StudyError(f"The folder {str(place)!r} holds another study. It differs in {'; '.join(found)}. {remedy}")

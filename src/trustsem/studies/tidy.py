@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trustsem.display import number
 from trustsem.studies.layout import ConditionLayout
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     from trustsem.studies.result import StudyResult
 
-__all__ = ["estimates", "fits", "shown"]
+__all__ = ["estimates", "fits", "printed", "shown"]
 
 
 def shown(layout: ConditionLayout) -> dict[str, Any]:
@@ -55,3 +57,16 @@ def estimates(result: StudyResult) -> pd.DataFrame:
             columns |= {"truth": np.tile(analysis.truth, count), "est": found.est.ravel(), "se": found.se.ravel()}
             parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)
+
+
+def printed(tall: pd.DataFrame, keys: Sequence[str], measures: Sequence[str], digits: int, bounds: bool) -> pd.DataFrame:
+    """Return a table for print from one of performance: a row for each combination of `keys`, a column of text for each measure."""
+    import pandas as pd
+
+    rows: dict[tuple[Any, ...], dict[str, str]] = {}
+    for record in tall.to_dict("records"):
+        text = f"{number(record['value'], digits)} ({number(record['mc_error'], digits)})"
+        if bounds and record["lower"] == record["lower"]:
+            text += f" [{number(record['lower'], digits)}, {number(record['upper'], digits)}]"
+        rows.setdefault(tuple(record[name] for name in keys), {})[record["measure"]] = text
+    return pd.DataFrame([{**dict(zip(keys, key, strict=True)), **{name: cells.get(name, "") for name in measures}} for key, cells in rows.items()])
