@@ -21,7 +21,7 @@ from trustsem.fitting.tables import row_values, standardized_values
 from trustsem.kernels.structure import Reals
 from trustsem.planning.setting import Setting
 from trustsem.simulators import chain
-from trustsem.studies.prepare import PreparedAnalysis, PreparedCondition
+from trustsem.studies.prepare import PreparedAnalysis, PreparedCondition, prepare
 from trustsem.studies.task import fit_analysis
 
 __all__ = ["Expected", "expected", "moments_fit", "wald_power"]
@@ -97,7 +97,7 @@ def expected(setting: Setting, level: float, places: tuple[int, ...], analysis: 
     ----------
     setting : Setting
     level : float
-        Of the open factor; for sizes, any possible one.
+        Of the open factor; any possible one if `setting.scales`.
     places : tuple of int
         Places of the parameters among those of the analysis.
     analysis : int
@@ -110,14 +110,21 @@ def expected(setting: Setting, level: float, places: tuple[int, ...], analysis: 
             prepared = setting.prepared(level)
             found = moments_fit(prepared, prepared.analyses[analysis])
             return None if found is None else _expected(found, prepared.analyses[analysis], places, _HUGE, exact=True)
-        large = level if not setting.growing else level * max(1.0, _ROWS / setting.rows(level))
-        prepared = setting.prepared(large)
-        rows = max(prepared.n, _ROWS) if setting.over != "n" and setting.people is None and "n" not in setting.fixed else prepared.n
+        prepared = _large(setting, level)
         one = prepared.analyses[analysis]
-        fit = fit_analysis(one, prepared.sampler.rows(rows, np.random.default_rng(setting.base.seed)))
-        return _expected(fit, one, places, rows, exact=False) if fit.converged else None
+        fit = fit_analysis(one, prepared.sampler.rows(prepared.n, np.random.default_rng(setting.base.seed)))
+        return _expected(fit, one, places, prepared.n, exact=False) if fit.converged else None
     except TrustsemError:
         return None  # what is wrong is said by the simulation, which has a place for reasons
+
+
+def _large(setting: Setting, level: float) -> PreparedCondition:
+    """Return the condition at a level, so many times over that the sample is large: with more teams, not larger ones."""
+    cell = setting.cell(level)
+    factor = max(1, math.ceil(_ROWS / setting.rows(level)))
+    cell |= {name: factor * count for name, count in setting.counts(cell).items()} | {"n": factor * setting.rows(level)}
+    study = setting.study([cell], 1, setting.base.seed)
+    return prepare(study, study.cells[0])
 
 
 def moments_fit(prepared: PreparedCondition, analysis: PreparedAnalysis, n: int = _HUGE) -> Fit | None:
@@ -151,7 +158,7 @@ def _expected(fit: Fit, analysis: PreparedAnalysis, places: tuple[int, ...], n: 
     cov = slopes[rows] @ fit.theta_vcov @ slopes[rows].T * n
     truth = analysis.truth[list(places)]
     value = values[rows] if exact else np.where(np.isfinite(truth), truth, values[rows])
-    if not np.all(np.isfinite(cov)) or np.any(np.diag(cov) <= 0.0) or np.any(value == 0.0):
+    if not np.all(np.isfinite(cov)) or np.any(np.diag(cov) <= 0.0):
         return None
     return Expected(value, cov, exact)
 

@@ -184,7 +184,7 @@ def _answered(setting: Setting, question: Question, task: Task, found: Found, ro
         convergence=sum(one.converged for one in near) / sum(one.replications for one in near),
         analytic=rough.answer,
         analytic_note=rough.note,
-        reason=_reason(setting, task, found, value),
+        reason=_reason(setting, task, found, value, error),
         limits=task.limits,
         tallies=found.tallies,
         fitted=found.curve,
@@ -218,15 +218,15 @@ def _best(task: Task, found: Found) -> tuple[float, float]:
     return best["value"], best["mc_error"]
 
 
-def _reason(setting: Setting, task: Task, found: Found, value: float) -> str:
+def _reason(setting: Setting, task: Task, found: Found, value: float, error: float) -> str:
     low, high = (f"{limit:g}" for limit in task.limits)
     what = "average width" if task.link == "log" else "rate"
     if found.end == "at the limit":
         return f"The target is met already at the limit {setting.over} = {found.at:g}. Widen limits= to find the answer beyond it."
     if found.end == "unreachable":
         return (
-            f"The target is not reached for {setting.over} between {low} and {high}: the best {what} seen is {value:.3f}, with a target of "
-            f"{task.target:g}. Widen limits=, ask for less, or change the design (items, generator=, analysis=)."
+            f"The target is not reached for {setting.over} between {low} and {high}: the best {what} seen is {value:.3f} (Monte Carlo error "
+            f"{error:.3f}), with a target of {task.target:g}. Widen limits=, ask for less, or change the design (items, generator=, analysis=)."
         )
     if found.end == "undecided":
         return f"After {task.most} replications it is not clear whether the target is reached within the limits. Raise most=, or precision=."

@@ -45,7 +45,7 @@ class Rough:
 def rough_claims(setting: Setting, question: Question, target: float, limits: tuple[float, float]) -> Rough:
     """Return where claims have the wanted power, or the intervals the wanted width."""
     assert question.claims is not None
-    if not setting.growing:
+    if not setting.scales:
         return Rough(None, None, None, _NONE)
     middle = math.sqrt(limits[0] * limits[1])
     found = expected(setting, middle, question.claims.places)
@@ -82,7 +82,7 @@ def rough_choice(setting: Setting, question: Question, target: float, limits: tu
     OptionError
         If the rival is as good in the population and not larger, so that no data can tell.
     """
-    if not setting.growing:
+    if not setting.scales:
         return Rough(None, None, None, _NONE)
     prepared = setting.prepared(math.sqrt(limits[0] * limits[1]))
     own, rival = prepared.analyses

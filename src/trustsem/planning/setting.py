@@ -51,6 +51,23 @@ class Setting:
         """Whether more of `over` is more data."""
         return short(self.over) in _SIZES
 
+    @property
+    def scales(self) -> bool:
+        """Whether standard errors fall with the square root of the number of rows: not where the same teams get more people."""
+        return self.growing and short(self.over) != "size" and not (self.over == "n" and self.counts(self.fixed))
+
+    def counts(self, cell: Mapping[str, Any]) -> dict[str, int]:
+        """Return the numbers of teams and of organisations that do not follow from the number of rows, by the names that conditions have for them."""
+        found: dict[str, int] = {}
+        for generator in chain(self.base.generator):
+            for option in ("teams", "organisations"):
+                names = (option, f"{type(generator).__name__}.{option}")
+                name = next((name for name in names if name in cell), names[1])
+                value = cell.get(name, getattr(generator, option, None))
+                if isinstance(value, int | np.integer) and name in self.base.options():
+                    found[name] = int(value)
+        return found
+
     def cell(self, level: float) -> dict[str, Any]:
         """Return the condition at one level of `over`."""
         value = round(level) if self.whole else float(level)
@@ -81,9 +98,9 @@ class Setting:
         if given is None:
             if not self.growing:
                 raise OptionError(f"over={self.over!r} needs limits=(lowest, highest): what is possible or affordable. Give two numbers.")
-            least = max(10, variables + 5)
+            least = max(10, variables + 5, 2 * max(self.counts(self.fixed).values(), default=0))
             per = self.people or 1
-            return (least, _MOST) if self.over == "n" else (max(2, math.ceil(least / per)), max(4, _MOST // max(per, 5)))
+            return (least, max(_MOST, 4 * least)) if self.over == "n" else (max(2, math.ceil(least / per)), max(4, _MOST // max(per, 5)))
         try:
             low, high = (float(limit) for limit in given)
         except (TypeError, ValueError):

@@ -238,6 +238,32 @@ def test_teams_bring_their_people() -> None:
     assert 12 <= found.answer <= 26  # 88 people if teams did not matter
 
 
+def test_more_people_in_the_same_teams_help_less_and_no_formula_is_shown() -> None:
+    """The standard error does not fall with the root of n then; a formula that says so would be wrong."""
+    few = Clustered(Gaussian(), teams=15, icc=0.3)
+    found = plan(LINE, "y~x", generator=few, analysis=CLUSTERED, precision=0.04, executor="serial")
+    assert found.analytic is None
+    assert found.limits[0] == 30.0
+    assert found.answer is not None
+    wide = plan(LINE, "y~x", over="size", generator=few, analysis=CLUSTERED, precision=0.06, limits=(2, 40), executor="serial")
+    assert wide.analytic is None
+    assert wide.rows == 15 * (wide.answer or 0)
+
+
+def test_large_samples_keep_the_sizes_of_teams() -> None:
+    from trustsem.planning.asymptotic import expected
+    from trustsem.planning.setting import base_study, open_setting
+
+    analyses = {"analysis": Analysis(standardized=True, measures=(), options=CLUSTERED.options)}
+    errors = []
+    for generator in (Clustered(Gaussian(), teams=10, icc=0.3), Clustered(Gaussian(), size=20, icc=0.3)):
+        setting = open_setting(base_study(LINE, generator=generator, analyses=analyses), "n", None, None)
+        found = expected(setting, 200, (0,))
+        assert found is not None
+        errors.append(float(found.errors(200)[0]))
+    assert errors[0] == pytest.approx(errors[1], rel=1e-9)
+
+
 def test_factors_that_are_fixed_matter() -> None:
     weak = simple(fixed={"y~x": 0.2}, precision=0.03)
     assert weak.analytic == math.ceil(((1.959964 + 0.841621) / 0.2) ** 2)
