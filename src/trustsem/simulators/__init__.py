@@ -24,7 +24,7 @@ from trustsem.theory import Theory
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Generator", "Rows", "Sampler", "Wrapper", "available", "chain", "find", "simulate", "with_options"]
+__all__ = ["Generator", "Rows", "Sampler", "Wrapper", "available", "chain", "find", "populations_of", "simulate", "with_options"]
 
 KINDS = ("distribution", "clusters", "trial", "population", "response", "holes")
 
@@ -138,6 +138,17 @@ def chain(generator: Generator) -> Iterator[Generator]:
     yield generator
     if isinstance(generator, Wrapper):
         yield from chain(generator.inner)
+
+
+def populations_of(sampler: Sampler) -> Mapping[str, Population] | None:
+    """Return the populations of the groups that a sampler draws from, by label; None if there is one for all rows."""
+    one: Any = sampler
+    while one is not None:
+        if getattr(one, "populations", None):
+            found: Mapping[str, Population] = one.populations
+            return found
+        one = getattr(one, "inner", None)
+    return None
 
 
 def available() -> dict[str, type[Generator]]:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from trustsem.data.groups import read_grouping
 from trustsem.errors import OptionError, closest
 from trustsem.fitting.fitter import Fitter
 from trustsem.fitting.sem import compile as compile_fitter
 from trustsem.kernels.structure import Integers, Reals
-from trustsem.model.population import Population
-from trustsem.simulators import Rows, Sampler, with_options
+from trustsem.simulators import Rows, Sampler, populations_of, with_options
 from trustsem.studies.conditions import Condition
 from trustsem.studies.design import Analysis, Study
 from trustsem.studies.truth import true_values
@@ -113,7 +113,7 @@ def _prepare_analysis(study: Study, name: str, analysis: Analysis, sampler: Samp
     row_of = dict(reversed(list(zip(names, fitter.model.free_rows, strict=True))))
     distinct = tuple(dict.fromkeys(names))  # rows that share a label are one parameter
     parameters = distinct + tuple(name for name, _ in fitter.model.relations.definitions)
-    truth = _truth(sampler.population, fitter, analysis.standardized, sampler.metric)
+    truth = _truth(sampler, fitter, analysis, example)
     return PreparedAnalysis(
         name=name,
         analysis=analysis,
@@ -127,11 +127,17 @@ def _prepare_analysis(study: Study, name: str, analysis: Analysis, sampler: Samp
     )
 
 
-def _truth(population: Population | None, fitter: Fitter, standardized: bool, metric: bool) -> dict[str, float]:
+def _truth(sampler: Sampler, fitter: Fitter, analysis: Analysis, example: Rows) -> dict[str, float]:
     """Return the true values: none where data are not in the units of the population and plain estimates are kept."""
-    if population is None or not (metric or standardized):
+    if not (sampler.metric or analysis.standardized):
         return {}
-    return true_values(population, fitter.model, standardized)
+    groups = populations_of(sampler)
+    if "group" not in analysis.options:
+        return true_values([sampler.population] if groups is None else list(groups.values()), fitter.model, analysis.standardized)
+    column, wanted = analysis.options["group"], analysis.options.get("group_label")
+    labels = read_grouping(example.columns()[column], column, wanted).labels
+    known = {str(label): population for label, population in (groups or {}).items()}
+    return true_values([known.get(label) for label in labels], fitter.model, analysis.standardized)
 
 
 def _reading(fitter: Fitter, analysis: Analysis) -> dict[str, Any]:

@@ -249,8 +249,8 @@ def _write(place: Path, content: bytes) -> None:
             draft.unlink(missing_ok=True)
         what = "the disk is full" if error.errno in _FULL else f"it cannot be written ({error})"
         raise StudyError(
-            f"The file {str(place)!r} was not kept, because {what}; everything before it is safe. Make room or give yourself the right to write, and run the study "
-            "again: it goes on where it stopped."
+            f"The file {str(place)!r} was not kept, because {what}; everything before it is safe. Make room or give yourself the right to write, and "
+            "run the study again: it goes on where it stopped."
         ) from error
 
 

@@ -29,14 +29,14 @@ def fits(result: StudyResult) -> pd.DataFrame:
 
     parts = []
     for condition, layout in enumerate(result.layout):
-        for number, analysis in enumerate(layout.analyses):
-            found = result.outcomes(condition, number)
-            columns: dict[str, Any] = {name: [value] * len(found) for name, value in shown(layout).items()}
+        for at, analysis in enumerate(layout.analyses):
+            found = result.outcomes(condition, at)
+            columns: dict[str, Any] = {factor: [value] * len(found) for factor, value in shown(layout).items()}
             columns["key"] = [f"{layout.key}-{replication}" for replication in found.replication]
             columns |= {"replication": found.replication, "analysis": analysis.name}
             columns |= {"reason": found.reason, "converged": found.converged, "admissible": found.admissible}
             if len(found):
-                columns |= {name: found.measures[:, at] for at, name in enumerate(analysis.measures)}
+                columns |= {name: found.measures[:, column] for column, name in enumerate(analysis.measures)}
             parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)
 
@@ -47,10 +47,10 @@ def estimates(result: StudyResult) -> pd.DataFrame:
 
     parts = []
     for condition, layout in enumerate(result.layout):
-        for number, analysis in enumerate(layout.analyses):
-            found = result.outcomes(condition, number)
+        for at, analysis in enumerate(layout.analyses):
+            found = result.outcomes(condition, at)
             count, size = len(found), len(analysis.parameters)
-            columns: dict[str, Any] = {name: [value] * (count * size) for name, value in shown(layout).items()}
+            columns: dict[str, Any] = {factor: [value] * (count * size) for factor, value in shown(layout).items()}
             columns["key"] = np.repeat([f"{layout.key}-{replication}" for replication in found.replication], size)
             columns |= {"replication": np.repeat(found.replication, size), "analysis": analysis.name}
             columns["parameter"] = np.tile(np.array(analysis.parameters, dtype=object), count)

@@ -15,12 +15,13 @@ from trustsem.spec.table import Row
 __all__ = ["true_values"]
 
 
-def true_values(population: Population, model: Model, standardized: bool) -> dict[str, float]:
+def true_values(populations: Sequence[Population | None], model: Model, standardized: bool) -> dict[str, float]:
     """Return the value in the population of every parameter of an analysis that the population has too.
 
     Parameters
     ----------
-    population : Population
+    populations : sequence of Population or None
+        One for each group of the analysis; None where it is not known. Several for an analysis without groups: what is true is what they share.
     model : Model
         Of the analysis.
     standardized : bool
@@ -29,8 +30,9 @@ def true_values(population: Population, model: Model, standardized: bool) -> dic
     Returns
     -------
     dict of str to float
-        By the names of :func:`parameter_names`; NaN for what is not a parameter of the population: a variable that it does not have, a latent
-        variable whose scale the analysis fixes in a way that the population cannot be expressed in.
+        By the names of :meth:`ParameterTable.parameter_names` and of defined parameters; NaN for what is not a parameter of the population: a
+        variable that it does not have, a latent variable whose scale the analysis fixes in a way that the population cannot be expressed in, and,
+        of a model of two levels, everything but the paths within.
 
     Notes
     -----
@@ -38,21 +40,37 @@ def true_values(population: Population, model: Model, standardized: bool) -> dic
     what a misspecified analysis converges to. Latent variables are rescaled to the metric that the fixed values of the analysis give them, be it a
     loading or a variance.
     """
+    if model.table.n_groups == 1 and len(populations) > 1:
+        each = [true_values([one], model, standardized) for one in populations]
+        return {name: value if all(_same(value, other[name]) for other in each) else math.nan for name, value in each[0].items()}
+    values = np.full(len(model.table.rows), math.nan)
+    for group, population in enumerate(populations):
+        if population is not None:
+            _fill(values, group + 1, population, model, standardized)
+    names = model.table.parameter_names()
+    found: dict[str, float] = {}
+    for name, row in zip(names, model.free_rows, strict=True):
+        found[name] = float(values[row]) if _same(found.get(name, values[row]), values[row]) else math.nan  # a label holds rows together
+    return found | _definitions(model, values)
+
+
+def _same(one: float, other: float) -> bool:
+    return abs(one - other) <= 1e-9 * max(1.0, abs(one))
+
+
+def _fill(values: Reals, group: int, population: Population, model: Model, standardized: bool) -> None:
+    """Enter the true values of the rows of one group."""
     block, layout = population.implied_blocks[0], population.compiled.blocks[0]
     place = {name: at for at, name in enumerate(layout.variables)}
-    rows = [row for row in model.table.rows if row.level == 1]
-    sd = np.sqrt(np.diag(block.V))
-    factor = 1.0 / sd if standardized else _scales(rows, place, layout.observed, block.A, block.S)
-    residual = np.sqrt(np.where(np.diag(block.S) > 0, np.diag(block.S), np.nan))
-    found: dict[str, float] = {}
-    names = iter(model.table.parameter_names())
-    values: list[float] = []
+    rows = [row for row in model.table.rows if row.group == group and row.level == 1]
+    factor = _scales(rows, place, layout.observed, block.A, block.S)
+    if standardized:
+        factor = np.sign(factor) / np.sqrt(np.diag(block.V))  # a negative marker turns the latent variable round
+    residual = np.sqrt(np.where(np.diag(block.S) > 0, np.diag(block.S), np.nan)) if standardized else None
     for k, row in enumerate(model.table.rows):
-        value = _value(row, k, model, place, (block.A, block.S, block.m), factor, residual if standardized else None)
-        values.append(value)
-        if row.free:
-            found.setdefault(next(names), value)
-    return found | _definitions(model, np.array(values))
+        within = row.level == 1 and (not model.two_level or model.cells[k].kind == PATH)
+        if row.group == group and within:
+            values[k] = _value(row, k, model, place, (block.A, block.S, block.m), factor, residual)
 
 
 def _value(

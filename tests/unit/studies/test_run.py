@@ -178,7 +178,7 @@ def test_a_full_disk_loses_nothing(number, tmp_path, monkeypatch):
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", full)
-    words = "The disk is full" if number == errno.ENOSPC else "It cannot be written"
+    words = "the disk is full" if number == errno.ENOSPC else "it cannot be written"
     with pytest.raises(ts.StudyError, match=f"{words}.*everything before it is safe"):
         run(small(20), tmp_path / "s", executor="serial", chunk_size=5)
     assert load_result(tmp_path / "s").counts == (10, 0)
