@@ -36,6 +36,14 @@ if TYPE_CHECKING:
     from trustsem.fitting.vuong import Vuong, vuong
     from trustsem.fitting.wald import WaldTest, wald_test
     from trustsem.model.population import Population
+    from trustsem.planning.analytic import required_n, rmsea_power, rmsea_required_n, satorra_saris, wald_power
+    from trustsem.planning.answer import Plan
+    from trustsem.planning.budget import best_design
+    from trustsem.planning.costs import BestDesign, CostModel
+    from trustsem.planning.cutoffs import Cutoffs, cutoffs
+    from trustsem.planning.detectable import DetectableEffect, minimum_detectable_effect
+    from trustsem.planning.plan import plan
+    from trustsem.planning.region import PowerRegion, power_region
     from trustsem.populations.altering import alter
     from trustsem.reporting.diagram import diagram
     from trustsem.reporting.html import report
@@ -93,6 +101,14 @@ else:
         ("trustsem.reporting.tables", "to_markdown write_tables"),
         ("trustsem.simulators", "simulate"),
         ("trustsem.simulators.gaussian", "Gaussian"),
+        ("trustsem.planning.analytic", "required_n rmsea_power rmsea_required_n satorra_saris wald_power"),
+        ("trustsem.planning.answer", "Plan"),
+        ("trustsem.planning.budget", "best_design"),
+        ("trustsem.planning.costs", "BestDesign CostModel"),
+        ("trustsem.planning.cutoffs", "Cutoffs cutoffs"),
+        ("trustsem.planning.detectable", "DetectableEffect minimum_detectable_effect"),
+        ("trustsem.planning.plan", "plan"),
+        ("trustsem.planning.region", "PowerRegion power_region"),
         ("trustsem.populations.altering", "alter"),
         ("trustsem.reporting.plots", "plot"),
         ("trustsem.simulators.clustered", "Clustered"),
@@ -145,11 +161,15 @@ else:
 __all__ = [
     "Analysis",
     "Appraisal",
+    "BestDesign",
     "BootstrapResult",
     "Clustered",
     "Comparison",
     "ConvergenceError",
+    "CostModel",
+    "Cutoffs",
     "DataError",
+    "DetectableEffect",
     "Dropout",
     "Fit",
     "Fitter",
@@ -171,8 +191,10 @@ __all__ = [
     "Panel",
     "ParameterTable",
     "Pearson",
+    "Plan",
     "PlannedMissing",
     "Population",
+    "PowerRegion",
     "Replay",
     "Sample",
     "ScoreTest",
@@ -192,11 +214,13 @@ __all__ = [
     "alter",
     "anova",
     "appraise",
+    "best_design",
     "bootstrap",
     "cfa",
     "compile",
     "cor2cov",
     "cov_from_lower",
+    "cutoffs",
     "datasets",
     "diagram",
     "discriminant_validity",
@@ -213,14 +237,21 @@ __all__ = [
     "load_summary",
     "load_theory",
     "merge_factors",
+    "minimum_detectable_effect",
     "monte_carlo",
     "nested",
+    "plan",
     "plot",
+    "power_region",
     "read_table",
     "replay",
     "replications_for",
     "report",
+    "required_n",
+    "rmsea_power",
+    "rmsea_required_n",
     "run",
+    "satorra_saris",
     "score_test",
     "sem",
     "sem_mi",
@@ -234,6 +265,7 @@ __all__ = [
     "to_mplus",
     "to_openmx",
     "vuong",
+    "wald_power",
     "wald_test",
     "write_tables",
 ]

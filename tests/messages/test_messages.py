@@ -13,12 +13,26 @@ import pytest
 
 import trustsem as ts
 from helpers import SOURCE
-from messages import cases, comparison, distributions, imputed, populations, quality, resampling, responses, robust, studies, teams, two_level
+from messages import (
+    cases,
+    comparison,
+    distributions,
+    imputed,
+    planning,
+    populations,
+    quality,
+    resampling,
+    responses,
+    robust,
+    studies,
+    teams,
+    two_level,
+)
 from messages.cases import BAD_DATA, ONE, cfa
 
-MODULES = (cases, robust, imputed, resampling, comparison, quality, two_level, distributions, responses, teams, populations, studies)
+MODULES = (cases, robust, imputed, resampling, comparison, quality, two_level, distributions, responses, teams, populations, studies, planning)
 MISTAKES = {name: mistake for module in MODULES for name, mistake in module.MISTAKES.items()}
-CORE = ("kernels", "model", "populations", "estimators", "inference", "fitting", "simulators", "studies", "options.py")
+CORE = ("kernels", "model", "populations", "estimators", "inference", "fitting", "simulators", "studies", "planning", "options.py")
 
 
 def test_no_mistake_hides_another_of_the_same_name() -> None:

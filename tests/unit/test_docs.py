@@ -40,6 +40,32 @@ def blocks(text: str, language: str) -> list[tuple[str, str]]:
     return [(m[1] or "", m[2]) for m in re.finditer(rf'^```{language}(?: title="(.*?)")?\n(.*?)^```$', text, flags=re.MULTILINE | re.DOTALL)]
 
 
+STUDIED = [DOCS / "simulation.md", DOCS / "studies.md"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*TS-:trustsem.errors.TrustsemWarning")
+@pytest.mark.parametrize("page", STUDIED, ids=lambda page: page.name)
+def test_examples_of_simulation_run_and_print_what_the_page_shows(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = text_of(page)
+    for title, content in blocks(text, "toml"):
+        Path(title).write_text(content, encoding="utf-8")
+    names: dict[str, Any] = {}
+    for _, code in blocks(text, "python"):
+        exec(compile(code, page.name, "exec"), names)
+    printed = capsys.readouterr().out
+    shown = [line for line in text.splitlines() if re.match(r"\| \d+ \|", line)]
+    assert [line for line in printed.splitlines() if re.match(r"\| \d+ \|", line)] == shown
+    if page.name == "studies.md":
+        assert len(shown) == 12
+        assert {path.name for path in Path("tables").iterdir()} == {"performance.csv", "fit_indices.csv", "failures.csv"}
+        assert Path("coverage.png").stat().st_size > 10_000
+        assert "<h1>Simulation study: teams</h1>" in Path("report.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.filterwarnings("ignore:.*TS-:trustsem.errors.TrustsemWarning")
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.name)
 def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,9 @@ def describe(plan: Plan) -> str:
         lines += wrap(f"By formula: {plan.over} = {_shown(plan.analytic)} ({plan.analytic_note})", indent="  ")
     lines.append("")
     table = plan.evaluated
-    rows_ = [[_shown(row[0]), str(row[1]), number(float(row[3])), number(float(row[4])), number(100 * float(row[5]), 1)] for row in table.to_numpy()]
+    rows_ = [
+        [_shown(row[0]), _shown(row[1]), number(float(row[3])), number(float(row[4])), number(100 * float(row[5]), 1)] for row in table.to_numpy()
+    ]
     heads = [plan.over, "replications", "width" if wide else "power", "mc_error", "% converged"]
     return "\n".join([*lines, *text_table(heads, rows_)])
 

@@ -10,6 +10,7 @@ from trustsem.errors import OptionError
 from trustsem.options import choose
 from trustsem.reporting.diagram import figure_bytes, format_of
 from trustsem.reporting.files import write_bytes
+from trustsem.reporting.planning_plots import PLANNED, plot_planned
 from trustsem.reporting.study_plots import KINDS, plot_study
 from trustsem.studies.result import StudyResult
 
@@ -28,11 +29,12 @@ def plot(
     analyses: str | Sequence[str] | None = None,
     path: str | Path | None = None,
 ) -> Figure:
-    """Plot the results of a simulation study.
+    """Plot the results of a simulation study, or what came of a plan.
 
     Parameters
     ----------
-    source : StudyResult
+    source : StudyResult, Plan, PowerRegion, BestDesign or Cutoffs
+        The options that follow are for studies.
     kind : {"power", "coverage", "bias", "zip", "convergence"}, optional
         Power curves, coverage or (relative) bias with Monte Carlo bands, one panel for each parameter; intervals sorted by their distance from the
         true value (Morris, White & Crowther 2019); shares of results that converged and are admissible. Power by default.
@@ -55,9 +57,14 @@ def plot(
     """
     if path is not None:
         format_of(path)
-    if not isinstance(source, StudyResult):
-        raise OptionError(f"plot() needs the result of a study, not {type(source).__name__!r}. For a theory, fit or appraisal use `ts.diagram`.")
-    figure = plot_study(source, choose("kind", "power" if kind is None else kind, KINDS), x, parameters, analyses)
+    if isinstance(source, PLANNED):
+        figure = plot_planned(source)
+    elif isinstance(source, StudyResult):
+        figure = plot_study(source, choose("kind", "power" if kind is None else kind, KINDS), x, parameters, analyses)
+    else:
+        raise OptionError(
+            f"plot() needs the result of a study or a plan, not {type(source).__name__!r}. For a theory, fit or appraisal use `ts.diagram`."
+        )
     if path is not None:
         write_bytes(path, figure_bytes(figure, format_of(path)))
     return figure
