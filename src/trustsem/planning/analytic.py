@@ -239,9 +239,9 @@ def rmsea_power(df: int, n: int, rmsea0: float = 0.05, rmsea_a: float = 0.08, al
     share("alpha", alpha)
     for name, value in (("rmsea0", rmsea0), ("rmsea_a", rmsea_a)):
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < math.inf:
-            raise OptionError(f"{name}={value!r} is no RMSEA. Give a number of at least 0, such as 0.05.")
+            raise OptionError(f"An RMSEA of {name}={value!r} is not possible. Give a number of at least 0, such as 0.05.")
     if rmsea0 == rmsea_a:
-        raise OptionError(f"rmsea0={rmsea0!r} and rmsea_a={rmsea_a!r} are equal: there is nothing to detect. Give different values.")
+        raise OptionError(f"The values rmsea0={rmsea0!r} and rmsea_a={rmsea_a!r} are equal: there is nothing to detect. Give different values.")
     null, true = ((n - 1) * df * value**2 for value in (rmsea0, rmsea_a))
     if rmsea_a > rmsea0:
         critical = _quantile(1.0 - alpha, df, null)

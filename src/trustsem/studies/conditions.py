@@ -23,9 +23,7 @@ def canonical(value: Any) -> str:
 def _as_plain(value: Any) -> Any:
     if hasattr(value, "item"):
         return value.item()
-    raise OptionError(
-        f"The value {value!r} cannot be part of a study: it cannot be written to a file. Use numbers, texts, lists and tables of those."
-    )
+    raise OptionError(f"The value {value!r} cannot be part of a study: no file can hold it. Use numbers, texts, lists and tables of those.")
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,7 @@ def plain(value: Any) -> Any:
         return value.item()
     if value is None or isinstance(value, str | bool | int | float):
         return value
-    raise OptionError(
-        f"The value {value!r} cannot be part of a study: it cannot be written to a file. Use numbers, texts, lists and tables of those."
-    )
+    raise OptionError(f"The value {value!r} cannot be part of a study: no file can hold it. Use numbers, texts, lists and tables of those.")
 
 
 def _changed(thing: Any, skip: tuple[str, ...] = ()) -> dict[str, Any]:
