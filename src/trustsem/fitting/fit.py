@@ -254,6 +254,13 @@ class Fit:
         """The statistics of model and baseline model behind the robust fit measures, each with its mean under a true model."""
         return measures.robust_statistics(self)
 
+    def measures(self, names: Sequence[str]) -> dict[str, float]:
+        """Return what there is of the fit measures `names`, without computing what they do not need (in a loop over samples)."""
+        if not names:
+            return {}
+        found = measures.all_measures(self, find(self.options.estimator), robust=any(name.endswith("_robust") for name in names))
+        return {name: found[name] for name in names if name in found}
+
     @cached_property
     def all_measures(self) -> dict[str, float]:
         """Every fit measure by name."""

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["all_measures", "robust_statistics"]
 
 
-def all_measures(fit: Fit, estimator: Estimator) -> dict[str, float]:
-    """Return every fit measure that the estimator supports, in lavaan's order."""
+def all_measures(fit: Fit, estimator: Estimator, *, robust: bool = True) -> dict[str, float]:
+    """Return every fit measure that the estimator supports, in lavaan's order; the robust ones, which take most of the time, only if asked for."""
     problem, options = fit.problem, fit.options
     n = problem.nobs
     result = {"npar": float(fit.npar), "fmin": _minimum(fit, estimator)}
@@ -55,18 +55,18 @@ def all_measures(fit: Fit, estimator: Estimator) -> dict[str, float]:
     if scaled:
         result |= _test_measures(fit.scaled_baseline, "baseline_")
     adjusted = _scaled_incremental(fit) if scaled else {}
-    robust = _robust_incremental(fit)
+    corrected = _robust_incremental(fit) if robust else {}
     for names in (("cfi", "tli"), ("nnfi", "rfi", "nfi", "pnfi", "ifi", "rni")):
         result |= {name: incremental[name] for name in names}
         result |= {f"{name}_scaled": adjusted[name] for name in names if name in adjusted}
-        result |= {f"{name}_robust": robust[name] for name in names if name in robust}
+        result |= {f"{name}_robust": corrected[name] for name in names if name in corrected}
     if estimator.has_likelihood and options.missing not in TWO_STAGE:
         logl, unrestricted = log_likelihoods(problem, fit.estimate.theta)
         result |= information_criteria(logl, unrestricted, fit.npar, n)
     if scaled and not math.isnan(fit.scaled.traces.saturated):
         result |= _likelihood_scaling(fit)
     # The divisor of the noncentrality is the multiplier of the chi-square: N for normal maximum likelihood, N - G for the rest.
-    result |= rmsea_measures(model, problem.scale, fit.model.table.n_groups) | _other_rmsea(fit)
+    result |= rmsea_measures(model, problem.scale, fit.model.table.n_groups) | _other_rmsea(fit, robust)
     if fit.model.two_level:
         return result | level_residuals(problem, fit.implied_blocks)
     result |= residual_measures(_block_residuals(fit))
@@ -110,7 +110,7 @@ def _robust_incremental(fit: Fit) -> dict[str, float]:
     return robust_measures(model, mean, baseline, baseline_mean)
 
 
-def _other_rmsea(fit: Fit) -> dict[str, float]:
+def _other_rmsea(fit: Fit, robust: bool) -> dict[str, float]:
     """Return the RMSEA of the scaled statistic, and the robust one (Brosseau-Liard, Savalei & Li 2012), with intervals and tests."""
     n, groups = fit.problem.scale, fit.model.table.n_groups
     kept = ("rmsea", "rmsea_ci_lower", "rmsea_ci_upper", "rmsea_pvalue", "rmsea_notclose_pvalue")
@@ -122,14 +122,14 @@ def _other_rmsea(fit: Fit) -> dict[str, float]:
         plain = test.name == "scaled_shifted" or test.df == 0
         interval = point if plain else rmsea_measures(Chisq(fit.chisq.statistic, test.traces.first), n, groups)
         result |= {f"{name}_scaled": (point if name == "rmsea" else interval)[name] for name in kept}
-    if _is_robust(fit):
+    if robust and _is_robust(fit):
         (model, mean), _ = fit.robust_statistics
         scaling = mean / model.df if model.df > 0 else 1.0
         statistic = model.statistic / scaling
         if fit.options.scaled_test == "scaled_shifted" and not _corrects(fit) and model.df > 0:
             statistic, scaling = fit.scaled.statistic, fit.scaled.scaling
-        robust = rmsea_measures(Chisq(statistic, model.df), n / scaling, groups)
-        result |= {f"{name}_robust": robust[name] for name in kept}
+        corrected = rmsea_measures(Chisq(statistic, model.df), n / scaling, groups)
+        result |= {f"{name}_robust": corrected[name] for name in kept}
     return result
 
 

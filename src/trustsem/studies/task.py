@@ -109,7 +109,8 @@ def _outcome(analysis: PreparedAnalysis, fit: Fit) -> Outcome:
             values, errors = row_values(fit), row_errors(fit)
             defined, defined_errors = definition_values(fit)
         est, se = np.concatenate([values[rows], defined]), np.concatenate([errors[rows], defined_errors])
-        measures = np.array([fit.all_measures.get(name, math.nan) for name in analysis.analysis.measures])
+        found = fit.measures(analysis.analysis.measures)
+        measures = np.array([found.get(name, math.nan) for name in analysis.analysis.measures])
         if analysis.analysis.small_sample:
             corrected = small_sample_tests(fit)
             measures = np.append(measures, [corrected[name.removeprefix("pvalue_")].pvalue for name in SMALL_SAMPLE])
