@@ -10,7 +10,7 @@ from typing import Any
 
 from trustsem.errors import OptionError
 from trustsem.model.population import Population
-from trustsem.options import check_count
+from trustsem.options import check_count, choose
 from trustsem.simulators import Generator, chain, find
 from trustsem.studies.conditions import Condition, canonical, expand
 from trustsem.studies.entries import study_entry
@@ -20,6 +20,8 @@ from trustsem.theory import Theory
 __all__ = ["Analysis", "Study"]
 
 MEASURES = ("chisq", "df", "pvalue", "cfi", "tli", "rmsea", "srmr")
+_MOST = 100_000_000  # rows of a data set, and replications: more are slips of the keyboard
+FUNCTIONS = ("sem", "cfa", "growth", "lavaan")
 Conditions = Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]
 
 
@@ -55,7 +57,15 @@ class Analysis:
             object.__setattr__(self, "model", self.model.syntax())
         elif not isinstance(self.model, str | None):
             raise OptionError(f"model= of an analysis must be model text or a Theory, not {type(self.model).__name__!r}.")
-        object.__setattr__(self, "measures", tuple(self.measures))
+        object.__setattr__(self, "function", choose("function", self.function, FUNCTIONS))
+        for name in ("standardized", "small_sample"):
+            if not isinstance(getattr(self, name), bool):
+                raise OptionError(f"{name}={getattr(self, name)!r} of an analysis is neither true nor false. Give one of them.")
+        given: Any = self.measures
+        measures = (given,) if isinstance(given, str) else given
+        if not isinstance(measures, Sequence) or not all(isinstance(name, str) for name in measures):
+            raise OptionError(f"measures={measures!r} of an analysis are no names of fit measures. Give a list such as ['chisq', 'cfi'].")
+        object.__setattr__(self, "measures", tuple(measures))
         object.__setattr__(self, "options", dict(self.options))
         for name in ("group_label", "start", "sample_cov", "sample_nobs", "engine"):
             if name in self.options:
@@ -108,8 +118,13 @@ class Study:
 
     def __post_init__(self) -> None:
         check_count("replications", self.replications, 1)
+        if self.replications > _MOST:
+            raise OptionError(f"replications={self.replications} would never end. Give at most {_MOST:,}.")
         check_count("seed", self.seed, 0)
         check_count("n", self.n, 1)
+        for name in ("name", "description"):
+            if not isinstance(getattr(self, name), str):
+                raise OptionError(f"{name}={getattr(self, name)!r} is no text. Put it between quotes.")
         if not isinstance(self.population, Theory | Population | TheorySource | ModelSource):
             source_of(self.population)
         if not isinstance(self.generator, Generator):
@@ -128,6 +143,8 @@ class Study:
         for condition in self.cells:
             n = condition.settings.get("n", self.n)
             check_count("n", n, 1)
+            if n > _MOST:
+                raise OptionError(f"n={n} rows do not fit into memory. Give at most {_MOST:,}.")
 
     @property
     def source(self) -> Source:

@@ -43,7 +43,7 @@ def load_study(path: str | os.PathLike[str]) -> Study:
     place = Path(path)
     place = place / "study.toml" if place.is_dir() else place
     try:
-        text = place.read_text(encoding="utf-8")
+        text = place.read_text(encoding="utf-8-sig")  # editors on Windows put a mark before the text
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"The study file {str(place)!r} cannot be read ({error}). Give the path of a text file in UTF-8.") from error
     return parse_study(text, place.name)
@@ -59,7 +59,7 @@ def parse_study(text: str, file: str = "study.toml") -> Study:
     """
     try:
         entry = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise OptionError(f"The study file {file} is not TOML ({error}). Look for a missing quote, bracket or equals sign.") from error
     for name in entry:
         if name not in _KEYS:
@@ -73,7 +73,9 @@ def parse_study(text: str, file: str = "study.toml") -> Study:
     given: dict[str, Any] = {name: entry[name] for name in ("name", "description", "replications", "seed", "n", "conditions") if name in entry}
     if "generator" in entry:
         given["generator"] = read_generator(entry["generator"])
-    return Study(read_source(entry["population"]), {name: _analysis(name, table, file) for name, table in analyses.items()}, **given)
+    study = Study(read_source(entry["population"]), {name: _analysis(name, table, file) for name, table in analyses.items()}, **given)
+    study.entry()  # refuses dates and times, which TOML has and a study does not
+    return study
 
 
 def _analysis(name: str, entry: Any, file: str) -> Analysis:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from trustsem.errors import OptionError, closest
+import numpy as np
+
+from trustsem.errors import OptionError, TrustsemError, closest
 from trustsem.model.population import Population
 from trustsem.spec.build import build_table
 from trustsem.spec.defaults import defaults_for
@@ -46,9 +48,22 @@ class TheorySource:
     @cached_property
     def theory(self) -> Theory:
         """The theory."""
+        if self.definition not in theories() and "\n" not in self.definition.strip():
+            raise OptionError(
+                f"There is no theory {self.definition!r}.{closest(self.definition, theories())} Built in are {', '.join(theories())}; "
+                "for another, put the text of its file here between triple quotes."
+            )
         theory = load_theory(self.definition) if self.definition in theories() else parse_theory(self.definition, "the theory of the study")
         for step in self.steps:
-            theory = repeat_step(theory, step)
+            try:
+                theory = repeat_step(theory, step)
+            except (TypeError, ValueError, AttributeError) as error:  # arguments of another number or kind than the change has
+                if isinstance(error, TrustsemError):
+                    raise
+                raise OptionError(
+                    f"The step {[step.kind, *_plain(step.arguments)]!r} of [population] is not possible ({error}). "
+                    "A step is the name of a change, then its arguments, such as ['drop', 'Resilience']."
+                ) from error
         return theory
 
     @property
@@ -68,9 +83,15 @@ class TheorySource:
 
     def population(self, changes: Mapping[str, Any]) -> Population:
         """Return the population with `changes`, which are among :meth:`factors`."""
+        preset = changes.get("preset", self.preset)
+        if not isinstance(preset, str):
+            raise OptionError(f"preset={preset!r} is no preset. Give the name of one as text, such as 'calibrated'.")
+        for name, value in changes.items():
+            if name != "preset" and not _is_number(value):
+                raise OptionError(f"conditions= gives {name!r} the level {value!r}. Give a standardized value, such as 0.3.")
         paths = {**self.paths, **{name: value for name, value in changes.items() if ARROW in name}}
         loadings = {**self.loadings, **{name.removeprefix("loading: "): value for name, value in changes.items() if name.startswith("loading: ")}}
-        return self.theory.population(changes.get("preset", self.preset), paths=paths, loadings=loadings)
+        return self.theory.population(preset, paths=paths, loadings=loadings)
 
     def entry(self) -> dict[str, Any]:
         """Return the source as a table of a study file."""
@@ -160,13 +181,42 @@ def _from_table(population: Population, table: ParameterTable) -> ModelSource:
     return ModelSource(to_lavaan(table), dict(population.values), "lavaan")
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _holds_numbers(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(_is_number(part) for part in value.values())
+
+
+def _holds_steps(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(step, list) and step and isinstance(step[0], str) for step in value)
+
+
+# What the keys of [population] may hold, in code and in words.
+_SHAPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "theory": (_is_text, "the name of a theory, such as 'metz2022', or the text of a theory file"),
+    "preset": (_is_text, "the name of a preset, such as 'calibrated'"),
+    "steps": (_holds_steps, "a list of changes, such as [['strict'], ['drop', 'Resilience']]"),
+    "paths": (_holds_numbers, "a table of numbers, such as {'Trust -> Motivation' = 0.3}"),
+    "loadings": (_holds_numbers, "a table of numbers, such as {Trust = 0.7}"),
+    "model": (_is_text, "model text, such as 'y ~ x'"),
+    "values": (_holds_numbers, "a table of numbers, such as {'y~x' = 0.3}"),
+    "function": (lambda value: value in ("sem", "lavaan"), "'sem' or 'lavaan'"),
+}
+
+
 def read_source(entry: Mapping[str, Any]) -> Source:
     """Return the source that a table of a study file describes.
 
     Raises
     ------
     OptionError
-        For unknown or missing keys.
+        For unknown or missing keys, and values of the wrong kind.
     """
     kind = "theory" if "theory" in entry else "model" if "model" in entry else None
     if kind is None:
@@ -177,6 +227,10 @@ def read_source(entry: Mapping[str, Any]) -> Source:
             raise OptionError(
                 f"The table [population] has the unknown key {key!r}.{closest(key, allowed)} Allowed beside {kind}= are {', '.join(allowed[1:])}."
             )
+    for key, value in entry.items():
+        fits, wanted = _SHAPES[key]
+        if not fits(value):
+            raise OptionError(f"The table [population] has {key} = {value!r}. Give {wanted}.")
     if kind == "model":
         return ModelSource(entry["model"], dict(entry.get("values", {})), entry.get("function", "sem"))
     steps = tuple(Step(str(step[0]), _packed(step[1:])) for step in entry.get("steps", ()))
