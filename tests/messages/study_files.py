@@ -57,6 +57,6 @@ MISTAKES: dict[str, Mistake] = {
         lambda: parsed(MODEL + '[generator]\nkind = "Likert"\ncategories = "five"\n'), OPTION, ("categories='five'", "whole number")
     ),
     "a step that the theory refuses": Mistake(
-        lambda: parsed(THEORY + 'steps = [["with_strategies", "none"]]\n'), OPTION, ("strategies='none'", "'composites'")
+        lambda: parsed(THEORY + 'steps = [["with_strategies", "none"]]\n'), ts.TheoryError, ("strategies='none'", "'composites'")
     ),
 }
