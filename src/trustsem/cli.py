@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-FINE, BAD_INPUT, NOT_USABLE = 0, 2, 3
+FINE, BAD_INPUT, NOT_USABLE, INTERRUPTED = 0, 2, 3, 130
 SIMULATED = "The theory of Metz et al. (2022), fitted to trust_survey: 400 SIMULATED rows. The theory is true in them by construction."
 STUDY_PLOTS = ("power", "coverage", "bias", "zip", "convergence")
 FORMATS = ("lavaan", "mplus", "openmx", "dagitty")
@@ -36,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     invoke_without_command=True,
     help="State a theory of change, simulate it, fit it, and say what the data support. Start with: trustsem demo",
-    epilog="Exit codes: 0 fine, 2 bad input, 3 fitted but not converged or not admissible.",
+    epilog="Exit codes: 0 fine, 2 bad input, 3 fitted but not converged or not admissible, 130 interrupted.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -246,7 +246,11 @@ def study_run(
     if processes is not None and dask is not None:
         raise OptionError("--processes and --dask name two places to work. Give one of them.")
     stop = None if until is None else _stop_rule(until)
-    result = ts.run(ts.load_study(path), folder, executor=dask or processes, stop=stop, extend=extend, progress=False if quiet else None)
+    try:
+        result = ts.run(ts.load_study(path), folder, executor=dask or processes, stop=stop, extend=extend, progress=False if quiet else None)
+    except KeyboardInterrupt:
+        print(f"\nInterrupted. What was finished is in {folder}/; the same command goes on.", file=sys.stderr)
+        return INTERRUPTED
     print(f"{result}\n\nResults are in {folder}/. Next: trustsem study summarise {folder} --out TABLES")
     return FINE
 

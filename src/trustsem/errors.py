@@ -132,6 +132,8 @@ WARNING_REMEDIES: Mapping[str, str] = MappingProxyType(
         "interpret its p-value. Compare such models by `ts.vuong`, AIC or BIC.",
         "TS-CMP-02": "The scaled difference test does not exist for these models, because its scaling factor is not positive. Use "
         "method='satorra_bentler_2010', whose scaling factor always is.",
+        "TS-STUDY-01": "The folder of this study was begun with other versions of software. Numbers agree to about eight digits, but the results are "
+        "not those of one version, to the last bit. For a publication run the study into a new folder.",
         "TS-THEORY-01": "A construct of the theory has no indicators in these data; it was projected out and the derived arrows are marked.",
     }
 )

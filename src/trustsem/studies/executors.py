@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -138,7 +139,13 @@ def _nothing() -> None:
 def _processes(workers: int) -> Executor:
     # A forked process starts at once, with everything compiled; but forking is not safe where other threads may hold locks.
     forks = "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork" if forks else "spawn"))
+    context = multiprocessing.get_context("fork" if forks else "spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_caller)
+
+
+def _leave_interrupts_to_the_caller() -> None:
+    """Ignore Ctrl-C in a worker: the process that called it ends the run, and workers need not say so too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _dask(client: Any) -> Crew:

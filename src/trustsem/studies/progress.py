@@ -18,8 +18,8 @@ class _Silent:
 
 
 @contextmanager
-def progress_bar(total: int, show: bool | None, title: str) -> Iterator[Any]:
-    """Show progress over `total` replications on standard error; by default only where a person is watching."""
+def progress_bar(total: int, show: bool | None, title: str, done: int = 0) -> Iterator[Any]:
+    """Show progress over `total` replications, of which `done` are there, on standard error; by default only where a person is watching."""
     if not (_watched() if show is None else show):
         yield _Silent()
         return
@@ -28,7 +28,7 @@ def progress_bar(total: int, show: bool | None, title: str) -> Iterator[Any]:
     class Bar(tqdm):  # type: ignore[misc]
         monitor_interval = 0  # no thread of its own: processes can then be forked
 
-    with Bar(total=total, desc=title, unit=" replications", smoothing=0.1, dynamic_ncols=True) as bar:
+    with Bar(total=total, initial=done, desc=title, unit=" replications", smoothing=0.1, dynamic_ncols=True) as bar:
         yield bar
 
 

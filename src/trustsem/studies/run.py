@@ -100,21 +100,17 @@ def run(
             place = FolderStore.open(store, study, layout, chunk_size, extend=extend)
             stack.enter_context(place.locked())
         result = StudyResult(study, layout, place)
-        total = study.replications * len(prepared)
-        bar = stack.enter_context(progress_bar(total, progress, study.name))
         rounds = _rounds(study, prepared, result, stop)
-        first = next(rounds, None)
-        if first is not None:
-            bar.update(total - _open(first) if stop is None else 0)  # what was there before
+        jobs = next(rounds, None)
+        if jobs is not None:
+            total = study.replications * len(prepared)
+            done = total - sum(job.last - job.first for job in jobs) if stop is None else 0
+            bar = stack.enter_context(progress_bar(total, progress, study.name, done))
             workers = stack.enter_context(crew(executor))
-            _work(workers, prepared, first, place, bar)
-            for jobs in rounds:
+            while jobs is not None:
                 _work(workers, prepared, jobs, place, bar)
+                jobs = next(rounds, None)
     return result
-
-
-def _open(jobs: Sequence[_Job]) -> int:
-    return sum(job.last - job.first for job in jobs)
 
 
 def _rounds(study: Study, prepared: Sequence[PreparedCondition], result: StudyResult, stop: StopRule | None) -> Iterator[list[_Job]]:

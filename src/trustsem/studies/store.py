@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from trustsem.errors import StudyError
+from trustsem.errors import StudyError, TrustsemWarning
 from trustsem.studies.chunks import Outcomes, chunk_bytes, chunk_table, join, outcomes_of, read_bytes
 from trustsem.studies.design import Study
 from trustsem.studies.files import load_study, study_text
@@ -99,7 +100,9 @@ class FolderStore:
             _check_same(place, study, extend)
             if load_study(place).hash != study.hash:
                 _describe(place, study, layout, cls(place).chunk_size)
-            return cls(place)
+            there = cls(place)
+            _warn_of_other_versions(there)
+            return there
         strangers = _strangers(place) if place.is_dir() else []
         if place.exists() and (not place.is_dir() or strangers):
             what = f"holds {strangers[0]!r} and no study" if strangers else "is not a folder"
@@ -219,11 +222,23 @@ def _make(place: Path) -> None:
 
 def _describe(place: Path, study: Study, layout: Sequence[ConditionLayout], chunk_size: int) -> None:
     """Write what the folder is about; run.json comes last, so that a folder with it is complete."""
-    versions = {name: _version(name) for name in ("trustsem", "numpy", "scipy", "numba")} | {"python": platform.python_version()}
-    about = {"schema": SCHEMA, "hash": study.hash, "chunk_size": chunk_size, "versions": versions}
+    about = {"schema": SCHEMA, "hash": study.hash, "chunk_size": chunk_size, "versions": _versions()}
     _write(place / "study.toml", study_text(study).encode())
     _write(place / "layout.json", json.dumps(layout_entry(layout), indent=1, ensure_ascii=False).encode())
     _write(place / "run.json", json.dumps(about, indent=1).encode())
+
+
+def _versions() -> dict[str, str]:
+    return {name: _version(name) for name in ("trustsem", "numpy", "scipy", "numba")} | {"python": platform.python_version()}
+
+
+def _warn_of_other_versions(there: FolderStore) -> None:
+    now = _versions()
+    changed = [
+        f"{name} {there.versions.get(name, 'unknown')} there, {version} now" for name, version in now.items() if there.versions.get(name) != version
+    ]
+    if changed:
+        warnings.warn(TrustsemWarning("TS-STUDY-01", f"{str(there.folder)!r}: {'; '.join(changed)}."), stacklevel=4)
 
 
 def _version(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -302,3 +303,30 @@ def test_an_error_in_a_replication_is_a_row_and_does_not_stop_the_study():
     assert len(result.failures) == 5
     assert "% converged" in repr(result)
     assert "DataError" in repr(result)
+
+
+def test_other_versions_in_a_folder_are_told(tmp_path):
+    run(small(5), tmp_path / "s", executor="serial")
+    about = json.loads((tmp_path / "s" / "run.json").read_text())
+    about["versions"]["numpy"] = "1.0"
+    (tmp_path / "s" / "run.json").write_text(json.dumps(about))
+    with pytest.warns(ts.TrustsemWarning, match=r"TS-STUDY-01.*numpy 1\.0 there"):
+        run(small(5), tmp_path / "s", executor="serial")
+
+
+def test_an_interrupted_command_says_how_to_go_on(tmp_path):
+    """Ctrl-C reaches the command and its workers; one line, no traceback, and the same command finishes."""
+    from trustsem.studies.files import study_text
+
+    (tmp_path / "study.toml").write_text(study_text(Study(THEORY, conditions={"n": [300]}, replications=4000, seed=5)))
+    command = [sys.executable, "-m", "trustsem.cli", "study", "run", "study.toml", "results", "-q", "--processes", "2"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        deadline = time.monotonic() + 60
+        while len(list((tmp_path / "results" / "chunks").glob("*.parquet"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert err.split("\n") == ["", "Interrupted. What was finished is in results/; the same command goes on.", ""]
+    assert 0 < sum(load_result(tmp_path / "results").counts) < 4000
