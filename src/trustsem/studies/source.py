@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trustsem.errors import OptionError, closest
+from trustsem.errors import OptionError, TrustsemError, closest
 from trustsem.model.population import Population
 from trustsem.spec.build import build_table
 from trustsem.spec.defaults import defaults_for
@@ -58,6 +58,8 @@ class TheorySource:
             try:
                 theory = repeat_step(theory, step)
             except (TypeError, ValueError, AttributeError) as error:  # arguments of another number or kind than the change has
+                if isinstance(error, TrustsemError):
+                    raise
                 raise OptionError(
                     f"The step {[step.kind, *_plain(step.arguments)]!r} of [population] is not possible ({error}). "
                     "A step is the name of a change, then its arguments, such as ['drop', 'Resilience']."

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trustsem.errors import OptionError
-from trustsem.options import check_count
+from trustsem.options import check_count, choose
+from trustsem.studies.measured import FIT_RATES
+from trustsem.studies.performance import MEASURES
 
 if TYPE_CHECKING:
     from trustsem.studies.result import StudyResult
@@ -38,7 +40,7 @@ class StopRule:
     Raises
     ------
     OptionError
-        For an error that is not positive, or a number of replications that is not.
+        For an unknown measure, an error that is not positive, or a number of replications that is not.
     """
 
     measure: str
@@ -48,6 +50,7 @@ class StopRule:
     every: int = 200
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "measure", choose("measure", self.measure, (*MEASURES, *FIT_RATES)))
         if not isinstance(self.error, int | float) or isinstance(self.error, bool) or not self.error > 0:
             raise OptionError(f"error={self.error!r} is no Monte Carlo error to aim at. Give a positive number, such as 0.01.")
         check_count("every", self.every, 2)
