@@ -135,7 +135,7 @@ def required_n(
         if not isinstance(restriction, str):
             raise OptionError("method='wald' is about one proposition. Give its name, or method='satorra_saris'.")
         claims = find_claims(restriction, setting.base.source, setting.prepared(400).analyses[0])
-        found = expected(setting, 400, claims.places)
+        found = expected(setting, 400, claims.parameters)
         if found is None:
             raise NotAvailableError("The analysis cannot be fitted to the moments of the population. Use plan(), which simulates.")
         ratio = float(found.errors(1.0)[0] / abs(found.value[0]))

@@ -90,7 +90,7 @@ def wald_power(effect: float, se: float, alpha: float = 0.05) -> float:
     return float(ndtr(ratio - z) + ndtr(-ratio - z))
 
 
-def expected(setting: Setting, level: float, places: tuple[int, ...], analysis: int = 0) -> Expected | None:
+def expected(setting: Setting, level: float, parameters: tuple[str, ...], analysis: int = 0) -> Expected | None:
     """Return what the estimates of some parameters approach; None where it cannot be found.
 
     Parameters
@@ -98,8 +98,8 @@ def expected(setting: Setting, level: float, places: tuple[int, ...], analysis: 
     setting : Setting
     level : float
         Of the open factor; any possible one if `setting.scales`.
-    places : tuple of int
-        Places of the parameters among those of the analysis.
+    parameters : tuple of str
+        Their names.
     analysis : int
         Place of the analysis.
     """
@@ -109,11 +109,11 @@ def expected(setting: Setting, level: float, places: tuple[int, ...], analysis: 
         if not kinds & set(_INCOMPLETE) and "group" not in options:
             prepared = setting.prepared(level)
             found = moments_fit(prepared, prepared.analyses[analysis])
-            return None if found is None else _expected(found, prepared.analyses[analysis], places, _HUGE, exact=True)
+            return None if found is None else _expected(found, prepared.analyses[analysis], parameters, _HUGE, exact=True)
         prepared = _large(setting, level)
         one = prepared.analyses[analysis]
         fit = fit_analysis(one, prepared.sampler.rows(prepared.n, np.random.default_rng(setting.base.seed)))
-        return _expected(fit, one, places, prepared.n, exact=False) if fit.converged else None
+        return _expected(fit, one, parameters, prepared.n, exact=False) if fit.converged else None
     except TrustsemError:
         return None  # what is wrong is said by the simulation, which has a place for reasons
 
@@ -148,15 +148,15 @@ def plain_fitter(analysis: PreparedAnalysis, prepared: PreparedCondition) -> Fit
     return compile_fitter(analysis.fitter.model.table, function="lavaan", **options)
 
 
-def _expected(fit: Fit, analysis: PreparedAnalysis, places: tuple[int, ...], n: int, *, exact: bool) -> Expected | None:
+def _expected(fit: Fit, analysis: PreparedAnalysis, parameters: tuple[str, ...], n: int, *, exact: bool) -> Expected | None:
     values, slopes = _with_slopes(fit, analysis.analysis.standardized)
     names = fit.model.table.parameter_names()
     row_of = dict(reversed(list(zip(names, fit.model.free_rows, strict=True))))
     count = len(fit.model.table.rows)
     row_of |= {name: count + k for k, (name, _) in enumerate(fit.model.relations.definitions)}
-    rows = [row_of[analysis.parameters[place]] for place in places]
+    rows = [row_of[name] for name in parameters]
     cov = slopes[rows] @ fit.theta_vcov @ slopes[rows].T * n
-    truth = analysis.truth[list(places)]
+    truth = analysis.truth[[analysis.parameters.index(name) for name in parameters]]
     value = values[rows] if exact else np.where(np.isfinite(truth), truth, values[rows])
     if not np.all(np.isfinite(cov)) or np.any(np.diag(cov) <= 0.0):
         return None

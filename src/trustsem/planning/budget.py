@@ -93,7 +93,7 @@ def best_design(
             dropped.append(costed)
             continue
         claims = find_claims(proposition, base.source, setting.prepared(costed.n).analyses[0])
-        found = expected(setting, costed.n, claims.places)
+        found = expected(setting, costed.n, claims.parameters)
         analytic = math.nan if found is None else float(found.power(costed.n, alpha).min())
         screened.append((replace(costed, analytic=analytic), setting, claims))
     screened.sort(key=lambda one: (not math.isnan(one[0].analytic), -one[0].analytic if not math.isnan(one[0].analytic) else 0.0))
@@ -178,8 +178,9 @@ def _generator(setting: Setting) -> Generator:
 
 def _simulated(costed: Costed, setting: Setting, claims: Claims, alpha: float, replications: int, seed: int, executor: Any) -> Costed:
     study = setting.study([setting.cell(costed.n)], replications, seed)
-    found = run(study, executor=executor, chunk_size=25, progress=False).outcomes(0)
-    rates = significant(found, claims, alpha).mean(axis=0)
+    result = run(study, executor=executor, chunk_size=25, progress=False)
+    found = result.outcomes(0)
+    rates = significant(found, result.layout[0].analyses[0].parameters, claims, alpha).mean(axis=0)
     weakest = int(np.argmin(rates))
     rate = float(rates[weakest])
     error = math.sqrt(rate * (1.0 - rate) / replications)

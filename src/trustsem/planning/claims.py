@@ -24,15 +24,12 @@ class Claims:
         As written by the user, or by the theory.
     parameters : tuple of str
         Names of their parameters in the analysis.
-    places : tuple of int
-        Where they stand among the parameters of the analysis.
     truth : tuple of float
         Values in the population, in the metric of the analysis.
     """
 
     labels: tuple[str, ...]
     parameters: tuple[str, ...]
-    places: tuple[int, ...]
     truth: tuple[float, ...]
 
     @property
@@ -96,8 +93,7 @@ def find_claims(wanted: Any, source: Source, analysis: PreparedAnalysis, *, zero
                 f"proposition= names {label!r}, but the analysis has no parameter {parameter!r}.{closest(label, offered)} Paths of the analysis: "
                 f"{', '.join(name for name in known if '~' in name and not any(op in name for op in ('~~', '=~', '~1'))) or 'none'}."
             )
-    places = tuple(known.index(parameter) for parameter in parameters)
-    truth = tuple(float(analysis.truth[place]) for place in places)
+    truth = tuple(float(analysis.truth[known.index(parameter)]) for parameter in parameters)
     for label, value in zip(labels, truth, strict=True):
         if math.isnan(value):
             raise OptionError(
@@ -109,7 +105,7 @@ def find_claims(wanted: Any, source: Source, analysis: PreparedAnalysis, *, zero
                 f"The value of {label!r} in the population is 0: there is nothing to be detected. Name other propositions, or give it a value, by "
                 "another preset= or by fixed={'cause -> effect': 0.2}."
             )
-    return Claims(labels, parameters, places, truth)
+    return Claims(labels, parameters, truth)
 
 
 def _labels(wanted: Any, source: Source, analysis: PreparedAnalysis) -> tuple[str, ...]:

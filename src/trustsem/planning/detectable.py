@@ -137,8 +137,8 @@ def minimum_detectable_effect(
         return answer
     own = varied.at(effect)
     study = own.study([own.cell(n)], check, batch_seed(seed, 0))
-    truth = Claims(claims.labels, claims.parameters, claims.places, (effect,))
-    found = tally(Question("power", truth, claims.places, alpha, "none"), float(n), run(study, executor=executor, progress=False), 0)
+    truth = Claims(claims.labels, claims.parameters, (effect,))
+    found = tally(Question("power", truth, claims.parameters, alpha, "none"), float(n), run(study, executor=executor, progress=False), 0)
     rate = found.successes / check
     return replace(answer, simulated=rate, mc_error=math.sqrt(rate * (1.0 - rate) / check), replications=check)
 
@@ -172,7 +172,7 @@ def _solve(varied: _Varied, claims: Claims, n: int, power: float, alpha: float) 
     from scipy.optimize import brentq
 
     def height(size: float) -> float:
-        found = expected(varied.at(varied.sign * size), n, claims.places)
+        found = expected(varied.at(varied.sign * size), n, claims.parameters)
         return math.nan if found is None else float(found.power(n, alpha)[0]) - power
 
     low, best = 0.0, 0.0

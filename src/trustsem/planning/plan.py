@@ -152,9 +152,9 @@ def _question(setting: Setting, goal: str, proposition: Any, alpha: float, adjus
         return Question(goal, None, (), alpha, adjust), len(analysis.fitter.observed)
     source = setting.base.source
     claims = find_claims(proposition, source, analysis, zero=goal == "ci_width")
-    family = claims.places
+    family = claims.parameters
     if adjust == "holm":
-        family = tuple(dict.fromkeys(find_claims(None, source, analysis, zero=True).places + claims.places))
+        family = tuple(dict.fromkeys(find_claims(None, source, analysis, zero=True).parameters + claims.parameters))
     return Question(goal, claims, family, alpha, adjust), len(analysis.fitter.observed)
 
 

@@ -23,7 +23,7 @@ from trustsem.studies.executors import Crew, crew
 from trustsem.studies.result import StudyResult
 from trustsem.studies.run import run
 
-__all__ = ["ADJUSTMENTS", "GOALS", "Question", "batch_seed", "significant", "simulate_levels", "tally", "workers"]
+__all__ = ["ADJUSTMENTS", "GOALS", "Question", "batch_seed", "places_of", "significant", "simulate_levels", "tally", "workers"]
 
 GOALS = ("power", "ci_width", "model_choice")
 ADJUSTMENTS = ("none", "holm")
@@ -38,8 +38,8 @@ class Question:
     goal : {"power", "ci_width", "model_choice"}
     claims : Claims or None
         None for the choice between models.
-    family : tuple of int
-        Places of all parameters that p-values are adjusted for.
+    family : tuple of str
+        Names of all parameters that p-values are adjusted for.
     alpha : float
         Level of tests; intervals are at 1 - alpha.
     adjust : {"none", "holm"}
@@ -47,25 +47,32 @@ class Question:
 
     goal: str
     claims: Claims | None
-    family: tuple[int, ...]
+    family: tuple[str, ...]
     alpha: float
     adjust: str
 
 
-def significant(found: Outcomes, claims: Claims, alpha: float, adjust: str = "none", family: Sequence[int] = ()) -> np.ndarray:
+def significant(found: Outcomes, known: Sequence[str], claims: Claims, alpha: float, adjust: str = "none", family: Sequence[str] = ()) -> np.ndarray:
     """Return which claims (R, C) are significant, in the direction of their true value, in each replication; those that failed have none.
 
-    With ``adjust="holm"`` p-values are adjusted within `family` (Holm 1979, Scand J Stat 6:65-70).
+    Parameters are looked up by name among those of the analysis, `known`: with the number of waves, for instance, their places change. With
+    ``adjust="holm"`` p-values are adjusted within `family` (Holm 1979, Scand J Stat 6:65-70).
     """
-    places = list(claims.places)
+    places = places_of(claims.parameters, known)
     with np.errstate(all="ignore"):
         if adjust == "none":
             hits = np.abs(found.est[:, places] / found.se[:, places]) > float(ndtri(1.0 - alpha / 2.0))
         else:
-            members = list(family)
+            members = places_of(family, known)
             hits = _holm(2.0 * ndtr(-np.abs(found.est[:, members] / found.se[:, members])))[:, [members.index(place) for place in places]] < alpha
         usable = found.converged[:, None] & np.isfinite(found.se[:, places]) & (found.se[:, places] > 0.0)
         return np.asarray(hits & usable & (np.sign(found.est[:, places]) == np.sign(claims.truth)))
+
+
+def places_of(names: Sequence[str], known: Sequence[str]) -> list[int]:
+    """Return where parameters stand among those of an analysis."""
+    place = {name: at for at, name in enumerate(known)}
+    return [place[name] for name in names]
 
 
 def _holm(pvalues: Reals) -> Reals:
@@ -80,7 +87,7 @@ def _holm(pvalues: Reals) -> Reals:
 
 def tally(question: Question, level: float, result: StudyResult, condition: int) -> Tally:
     """Return what the replications of one condition gave. Whatever failed is no success."""
-    found = result.outcomes(condition, 0)
+    found, known = result.outcomes(condition, 0), result.layout[condition].analyses[0].parameters
     mean = variance = math.nan
     converged, admissible = found.converged, found.converged & found.admissible
     if question.goal == "model_choice":
@@ -90,10 +97,10 @@ def tally(question: Question, level: float, result: StudyResult, condition: int)
         hits = converged & (found.measures[:, at[0]] < other.measures[:, at[1]])
     elif question.goal == "power":
         assert question.claims is not None
-        hits = significant(found, question.claims, question.alpha, question.adjust, question.family).all(axis=1)
+        hits = significant(found, known, question.claims, question.alpha, question.adjust, question.family).all(axis=1)
     else:
         assert question.claims is not None
-        widths = 2.0 * float(ndtri(1.0 - question.alpha / 2.0)) * found.se[converged][:, list(question.claims.places)]
+        widths = 2.0 * float(ndtri(1.0 - question.alpha / 2.0)) * found.se[converged][:, places_of(question.claims.parameters, known)]
         widths = widths[np.all(np.isfinite(widths) & (widths > 0.0), axis=1)]
         hits = converged
         if len(widths) > 1:

@@ -162,9 +162,9 @@ def power_region(
     study = replace(base, conditions=factors, replications=replications)
     first = prepare(study, study.cells[0]).analyses[0]
     claims = find_claims(proposition, study.source, first)
-    family = claims.places
+    family = claims.parameters
     if adjust == "holm":
-        family = tuple(dict.fromkeys(find_claims(None, study.source, first, zero=True).places + claims.places))
+        family = tuple(dict.fromkeys(find_claims(None, study.source, first, zero=True).parameters + claims.parameters))
     question = Question("power", claims, family, alpha, adjust)
     result = run(study, executor=executor, progress=progress)
     tallies = tuple(tally(question, math.nan, result, condition) for condition in range(len(study.cells)))

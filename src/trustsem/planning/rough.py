@@ -48,7 +48,7 @@ def rough_claims(setting: Setting, question: Question, target: float, limits: tu
     if not setting.scales:
         return Rough(None, None, None, _NONE)
     middle = math.sqrt(limits[0] * limits[1])
-    found = expected(setting, middle, question.claims.places)
+    found = expected(setting, middle, question.claims.parameters)
     if found is None:
         return Rough(None, None, None, _NONE)
     per = setting.people or 1
@@ -60,7 +60,7 @@ def rough_claims(setting: Setting, question: Question, target: float, limits: tu
         return Rough(_within(n / per, limits), -0.5, math.ceil(n / per), note)
     alpha = question.alpha
     if question.adjust == "holm":
-        alpha /= len(question.family) if len(question.claims.places) == 1 else max(1, len(question.family) - len(question.claims.places) + 1)
+        alpha /= len(question.family) if len(question.claims.parameters) == 1 else max(1, len(question.family) - len(question.claims.parameters) + 1)
         note += ", p-values compared with one level"
     n, slope = _required(found, target, alpha, per, limits)
     return Rough(_within(n / per, limits), slope * math.sqrt(per), math.ceil(n / per - 1e-9), note)

@@ -91,10 +91,13 @@ class Waves:
     source : Population
         Of one wave.
     dynamics : Dynamics
+    equal : bool
+        Whether effects of one wave on the next carry a label, such as ``Motivation_from_Trust``, that holds them equal over waves.
     """
 
     source: Population
     dynamics: Dynamics
+    equal: bool = False
 
     @cached_property
     def terms(self) -> dict[str, list[_Term]]:
@@ -209,7 +212,8 @@ class Waves:
         for wave in self._numbers[1:]:
             for i, _ in self._constructs():
                 for j in dict.fromkeys([i, *np.flatnonzero(self.dynamics.lags[i]).tolist()]):
-                    yield _Term(self._moving(i, wave), "~", self._moving(j, wave - 1), float(self.dynamics.lags[i, j]))
+                    label = f"{self.dynamics.constructs[i]}_from_{self.dynamics.constructs[j]}" if self.equal else ""
+                    yield _Term(self._moving(i, wave), "~", self._moving(j, wave - 1), float(self.dynamics.lags[i, j]), label=label)
 
     def _associations(self) -> Iterator[_Term]:
         own = self.dynamics

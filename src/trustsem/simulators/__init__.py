@@ -101,6 +101,10 @@ class Generator(ABC):
         """Return `n` rows: the population's observed variables in their order, and then what the generator adds."""
         return self.prepare(population).rows(n, rng).frame()
 
+    def syntax(self, population: Population) -> str | None:
+        """Return the model of the rows as text, where the generator gives them other names (waves); None where it is that of the population."""
+        return None
+
 
 class Wrapper(Generator):
     """A generator that changes what another one draws, or the population that it draws from.
@@ -115,6 +119,10 @@ class Wrapper(Generator):
 
     wraps: ClassVar[tuple[str, ...]] = KINDS
     inner: Generator
+
+    def syntax(self, population: Population) -> str | None:
+        """Return that of the inner generator."""
+        return self.inner.syntax(population)
 
     def check_inner(self) -> None:
         """Refuse what cannot be wrapped.

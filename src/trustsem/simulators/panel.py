@@ -53,6 +53,9 @@ class Panel(Wrapper):
         Standard deviation of people's slopes, in the same units. Slopes are independent of each other and of where people begin.
     item_stability : float or mapping of str to float
         Correlation of an item's residual between any two waves, at least 0 and below 1.
+    equal : bool
+        Whether the matching model holds the effects of one wave on the next equal over waves, as they are in the population: they are then one
+        parameter each, called ``Motivation_from_Trust``.
 
     Raises
     ------
@@ -80,6 +83,7 @@ class Panel(Wrapper):
     growth: float | Mapping[str, float] = 0.0
     growth_sd: float | Mapping[str, float] = 0.0
     item_stability: float | Mapping[str, float] = 0.0
+    equal: bool = False
 
     def __post_init__(self) -> None:
         self.check_inner()
@@ -131,7 +135,7 @@ class Panel(Wrapper):
         _refuse_impossible(dynamics, unit)
         at = roles.places(items)
         _refuse_stability(dynamics, block.S[np.ix_(at, at)])
-        return Waves(population, dynamics)
+        return Waves(population, dynamics, bool(self.equal))
 
     def _each(self, option: str, names: tuple[str, ...], otherwise: float = 0.0) -> Reals:
         """Return the value of an option for each of `names`."""

@@ -32,7 +32,7 @@ class Analysis:
     Parameters
     ----------
     model : str or Theory, optional
-        lavaan syntax; the model of the population if left out.
+        lavaan syntax; the model of the population if left out (of all waves, for a panel).
     function : {"sem", "cfa", "growth", "lavaan"}
         Whose defaults to apply.
     standardized : bool

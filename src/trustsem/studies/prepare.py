@@ -100,14 +100,16 @@ def prepare(study: Study, condition: Condition) -> PreparedCondition:
     for name in [name for name in settings if name in options]:
         kind, option = options[name]
         changes.setdefault(kind, {})[option] = settings.pop(name)
-    sampler = with_options(study.generator, changes).prepare(study.source.population(settings))
+    generator, population = with_options(study.generator, changes), study.source.population(settings)
+    sampler, text = generator.prepare(population), generator.syntax(population)
+    own = (study.source.syntax, study.source.function) if text is None else (text, "sem")
     example = sampler.rows(n, np.random.default_rng(0))  # for the names of the columns, and of the groups; these numbers are used nowhere
-    analyses = tuple(_prepare_analysis(study, name, analysis, sampler, example) for name, analysis in study.analyses.items())
+    analyses = tuple(_prepare_analysis(name, analysis, own, sampler, example) for name, analysis in study.analyses.items())
     return PreparedCondition(condition, n, study.seed, sampler, analyses)
 
 
-def _prepare_analysis(study: Study, name: str, analysis: Analysis, sampler: Sampler, example: Rows) -> PreparedAnalysis:
-    text, function = (study.source.syntax, study.source.function) if analysis.model is None else (analysis.model, analysis.function)
+def _prepare_analysis(name: str, analysis: Analysis, own: tuple[str, str], sampler: Sampler, example: Rows) -> PreparedAnalysis:
+    text, function = own if analysis.model is None else (analysis.model, analysis.function)
     fitter = compile_fitter(text, like=example.columns() if "group" in analysis.options else None, function=function, **analysis.options)
     names = fitter.model.table.parameter_names()
     row_of = dict(reversed(list(zip(names, fitter.model.free_rows, strict=True))))

@@ -9,12 +9,14 @@ import pytest
 from scipy.stats import chi2, nct
 
 import trustsem as ts
+from trustsem.model.population import Population
 from trustsem.planning.answer import Plan
 from trustsem.planning.plan import plan
 from trustsem.planning.question import significant
 from trustsem.simulators.clustered import Clustered
 from trustsem.simulators.gaussian import Gaussian
 from trustsem.simulators.missing import Missing
+from trustsem.simulators.panel import Panel
 from trustsem.studies.design import Analysis, Study
 from trustsem.studies.run import run
 
@@ -145,8 +147,8 @@ def test_holm_adjusts_as_the_verdicts_do() -> None:
 
     expected = np.array([holm(row) < 0.05 for row in 2.0 * ndtr(-np.abs(est))]) & (est > 0)
     assert 0.2 < expected.mean() < 0.9
-    claims = Claims(("c", "a"), ("c", "a"), (2, 0), (1.0, 1.0))
-    np.testing.assert_array_equal(significant(found, claims, 0.05, "holm", (0, 1, 2)), expected[:, [2, 0]])
+    claims = Claims(("c", "a"), ("c", "a"), (1.0, 1.0))
+    np.testing.assert_array_equal(significant(found, ("a", "b", "c"), claims, 0.05, "holm", ("a", "b", "c")), expected[:, [2, 0]])
 
 
 def test_failures_and_wrong_signs_are_no_success() -> None:
@@ -156,9 +158,9 @@ def test_failures_and_wrong_signs_are_no_success() -> None:
     reasons = np.array(["converged", "converged", "no minimum", "converged"], dtype=object)
     est, se = np.array([[5.0], [-5.0], [np.nan], [5.0]]), np.array([[1.0], [1.0], [np.nan], [0.0]])
     found = Outcomes(np.arange(4), reasons, np.ones(4, dtype=bool), est, se, np.empty((4, 0)))
-    claims = Claims(("a",), ("a",), (0,), (0.3,))
-    assert significant(found, claims, 0.05).ravel().tolist() == [True, False, False, False]
-    assert significant(found, claims, 0.05, "holm", (0,)).ravel().tolist() == [True, False, False, False]
+    claims = Claims(("a",), ("a",), (0.3,))
+    assert significant(found, ("a",), claims, 0.05).ravel().tolist() == [True, False, False, False]
+    assert significant(found, ("a",), claims, 0.05, "holm", ("a",)).ravel().tolist() == [True, False, False, False]
 
 
 def test_widths_of_a_regression() -> None:
@@ -258,7 +260,7 @@ def test_large_samples_keep_the_sizes_of_teams() -> None:
     errors = []
     for generator in (Clustered(Gaussian(), teams=10, icc=0.3), Clustered(Gaussian(), size=20, icc=0.3)):
         setting = open_setting(base_study(LINE, generator=generator, analyses=analyses), "n", None, None)
-        found = expected(setting, 200, (0,))
+        found = expected(setting, 200, ("y~x",))
         assert found is not None
         errors.append(float(found.errors(200)[0]))
     assert errors[0] == pytest.approx(errors[1], rel=1e-9)
@@ -290,3 +292,15 @@ def test_intervals_of_plans_cover_the_exact_size() -> None:
         covered += found.interval[0] <= exact <= found.interval[1]
     # Three binomial standard errors below 95 %; whole numbers make intervals a little longer.
     assert covered / runs >= 0.95 - 3.0 * math.sqrt(0.95 * 0.05 / runs)
+
+
+def test_the_number_of_waves_is_planned() -> None:
+    """With every wave the analysis is another model, in which the claim stands elsewhere; more waves tell more about an effect that recurs."""
+    population = Population("m ~ x\ny ~ m", {"m~x": 0.5, "y~m": 0.4, "x~~x": 1.0, "m~~m": 0.75, "y~~y": 0.84})
+    generator = Panel(Gaussian(), lagged={"x -> m": 0.16}, lag_share=0.0, equal=True)
+    found = plan(population, "m_from_x", over="waves", limits=(2, 12), fixed={"n": 60}, generator=generator, precision=0.03, executor="serial")
+    study = Study(population, {"ML": Analysis(standardized=True)}, conditions={"waves": [2, 6]}, n=60, replications=400, generator=generator)
+    few, many = run(study, executor="serial", progress=False).performance("power", parameters="m_from_x")["value"]
+    assert few < 0.5 < 0.8 < many
+    assert found.answer is not None
+    assert 2 < found.answer <= 6
