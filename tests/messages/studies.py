@@ -162,6 +162,10 @@ def no_dask_there() -> Any:
 
 
 LABELLED = ts.Population("y ~ b*x\nz ~ b*x", {"b": 0.3, "y~~y": 0.91, "x~~x": 1.0, "z~~z": 0.9, "y~~z": 0.0})
+GROUPED = ts.Population(
+    ts.compile("y ~ x", like={"y": [1.0, 2.0], "x": [1.0, 3.0], "g": ["a", "b"]}, group="g", fixed_x=False, meanstructure=False).model.table,
+    {name + suffix: value for name, value in POPULATION.values.items() for suffix in ("", ".g2")},
+)
 OPTION, STUDY = ts.OptionError, ts.StudyError
 
 MISTAKES: dict[str, Mistake] = {
@@ -199,6 +203,7 @@ MISTAKES: dict[str, Mistake] = {
         lambda: ts.Clustered(ts.Likert(ts.Gaussian())), OPTION, ("cannot be put around Likert", "`Likert(Clustered(...))`")
     ),
     "twice the same": Mistake(lambda: ts.Likert(ts.Likert(ts.Gaussian())), OPTION, ("cannot be put around Likert", "Use one of them")),
+    "rows of several groups": Mistake(lambda: ts.simulate(GROUPED, n=10, seed=1), ts.ModelError, ("several groups", "ts.Grouped")),
     "value of a population": Mistake(lambda: POPULATION.value("y~z"), ts.ModelError, ("'y~z'", "Did you mean 'y~x'")),
     "change of a theory": Mistake(lambda: repeat_step(ts.load_theory("metz2022"), Step("dropp")), ts.TheoryError, ("'dropp'", "Did you mean 'drop'")),
     # files

@@ -130,5 +130,15 @@ class Population:
 
 
 def moments_of(source: Population | Moments) -> Moments:
-    """Return the moments of a population (of its first block)."""
+    """Return the moments of a population.
+
+    Raises
+    ------
+    ModelError
+        If it has several groups or levels: no one set of moments is its own.
+    """
+    if isinstance(source, Population) and len(source.implied_blocks) > 1:
+        raise ModelError(
+            "The population has several groups or levels, and rows are drawn from one. Use ts.Grouped or ts.Clustered instead."
+        )
     return source if isinstance(source, Moments) else Moments(source.names, source.mean, source.cov)
