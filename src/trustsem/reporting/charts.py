@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trustsem.reporting.figure import OwnFigure
+from trustsem.reporting.typeface import typeface_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
-__all__ = ["COLOURS", "MARKERS", "band", "dress", "grid", "legend"]
+__all__ = ["COLOURS", "MARKERS", "band", "dress", "grid", "legend", "lettered", "marks"]
 
 # Okabe & Ito's palette, without yellow, which is too light for lines.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -54,7 +55,19 @@ def band(ax: Axes, x: ArrayLike, middle: ArrayLike, lower: ArrayLike, upper: Arr
     colour = COLOURS[number % len(COLOURS)]
     marker = MARKERS[number % len(MARKERS)]
     ax.fill_between(np.asarray(x, dtype=float), np.asarray(lower, dtype=float), np.asarray(upper, dtype=float), color=colour, alpha=0.18, linewidth=0)
-    ax.plot(x, middle, color=colour, marker=marker, markersize=4, linewidth=1.3, label=label)
+    ax.plot(x, middle, color=colour, marker=marker, markersize=4, linewidth=1.3, label=_listed(label))
+
+
+def marks(ax: Axes, x: ArrayLike, middle: ArrayLike, lower: ArrayLike, upper: ArrayLike, number: int, label: str) -> None:
+    """Draw points with bars, in the colour and with the marker of their number: for places that no line should join."""
+    colour = COLOURS[number % len(COLOURS)]
+    ax.vlines(np.asarray(x, dtype=float), np.asarray(lower, dtype=float), np.asarray(upper, dtype=float), color=colour, linewidth=1.3)
+    ax.plot(x, middle, color=colour, marker=MARKERS[number % len(MARKERS)], markersize=5, linewidth=0.0, label=_listed(label))
+
+
+def _listed(label: str) -> str:
+    """Matplotlib leaves labels that begin with an underscore out of legends."""
+    return f" {label}" if label.startswith("_") else label
 
 
 def legend(figure: OwnFigure, axes: Sequence[Axes]) -> None:
@@ -66,4 +79,24 @@ def legend(figure: OwnFigure, axes: Sequence[Axes]) -> None:
     if len(found) > 1:
         columns = min(len(found), max(1, int(figure.get_figwidth() / 2.2)))
         handles, labels = list(found.values()), list(found)
+        figure.set_figheight(figure.get_figheight() + 0.18 * (math.ceil(len(found) / columns) - 1))  # panels keep their size
         figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=_LETTERS, frameon=False)
+
+
+def lettered(figure: OwnFigure) -> None:
+    """Have every text of a finished figure drawn as it is: no dollar sign starts a formula, and other fonts fill in for missing letters."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter
+
+    written = [
+        formatter for ax in figure.axes for axis in (ax.xaxis, ax.yaxis) if isinstance(formatter := axis.get_major_formatter(), FixedFormatter)
+    ]
+    ticks = [label for ax in figure.axes for label in (*ax.get_xticklabels(), *ax.get_yticklabels())]
+    texts = [*figure.findobj(Text), *ticks]
+    face = typeface_for([*(text.get_text() for text in texts), *(word for formatter in written for word in formatter.seq)])
+    for formatter in written:
+        formatter.seq = [face.drawable(word) for word in formatter.seq]
+    for text in texts:
+        text.set_text(face.drawable(text.get_text()))
+        text.set_parse_math(False)
+        text.set_fontfamily(list(face.families))
