@@ -24,7 +24,7 @@ from trustsem.theory import Theory
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Generator", "Rows", "Sampler", "Wrapper", "available", "chain", "find", "populations_of", "simulate", "with_options"]
+__all__ = ["Generator", "Rows", "Sampler", "WrappedSampler", "Wrapper", "available", "chain", "find", "populations_of", "simulate", "with_options"]
 
 KINDS = ("distribution", "clusters", "trial", "population", "response", "holes")
 
@@ -80,6 +80,27 @@ class Sampler(Protocol):
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
         """Return `n` rows."""
         ...
+
+
+class WrappedSampler:
+    """The sampler of a wrapper, which says of itself what the sampler inside says, unless it knows better."""
+
+    inner: Sampler
+
+    @property
+    def population(self) -> Population | None:
+        """The population of the inner sampler."""
+        return self.inner.population
+
+    @property
+    def moments(self) -> Moments | None:
+        """The moments of the inner sampler: of a sampler that makes holes those of the complete columns."""
+        return self.inner.moments
+
+    @property
+    def metric(self) -> bool:
+        """Whether the inner sampler's columns are in the units of the population."""
+        return self.inner.metric
 
 
 class Generator(ABC):

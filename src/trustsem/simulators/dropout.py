@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from trustsem.errors import OptionError, closest
-from trustsem.model.population import Moments, Population
+from trustsem.model.population import Population
 from trustsem.populations.holes import composite, probit_chances
 from trustsem.populations.per_item import check_items, check_number, name_tuple, plain
-from trustsem.simulators import Generator, Rows, Sampler, Wrapper
+from trustsem.simulators import Generator, Rows, Sampler, WrappedSampler, Wrapper
 
 __all__ = ["Dropout"]
 
@@ -139,7 +139,7 @@ def found_waves(names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class DropoutSampler:
+class DropoutSampler(WrappedSampler):
     """Draws rows, of which some leave.
 
     Attributes
@@ -159,21 +159,6 @@ class DropoutSampler:
     causes: tuple[np.ndarray, ...]
     rates: tuple[float, ...]
     strength: float
-
-    @property
-    def population(self) -> Population | None:
-        """The population of the inner sampler."""
-        return self.inner.population
-
-    @property
-    def moments(self) -> Moments | None:
-        """Moments of the complete columns."""
-        return self.inner.moments
-
-    @property
-    def metric(self) -> bool:
-        """As that of the inner sampler."""
-        return self.inner.metric
 
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
         """Return `n` rows."""

@@ -17,7 +17,7 @@ from trustsem.model.population import Moments, Population
 from trustsem.options import check_count, choose
 from trustsem.populations.ordinal import answer_moments, equal_thresholds, rounded_normal, sd_bounds, thresholds_of
 from trustsem.populations.per_item import check_items, check_number, each_number, for_items, name_tuple, plain
-from trustsem.simulators import Generator, Rows, Sampler, Wrapper, chain
+from trustsem.simulators import Generator, Rows, Sampler, WrappedSampler, Wrapper, chain
 
 __all__ = ["Likert"]
 
@@ -222,7 +222,7 @@ def _middle(cuts: Reals) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class LikertSampler:
+class LikertSampler(WrappedSampler):
     """Draws answers.
 
     Attributes
@@ -253,11 +253,6 @@ class LikertSampler:
     options: Likert
     normal: bool
     metric: bool = False
-
-    @property
-    def population(self) -> Population | None:
-        """The population of the inner sampler."""
-        return self.inner.population
 
     @cached_property
     def moments(self) -> Moments | None:

@@ -9,11 +9,11 @@ import numpy as np
 
 from trustsem.errors import DataError, OptionError
 from trustsem.kernels.structure import Reals
-from trustsem.model.population import Moments, Population
+from trustsem.model.population import Population
 from trustsem.options import choose
 from trustsem.populations.holes import composite, probit_chances, standard_scores
 from trustsem.populations.per_item import check_items, check_number, each_number, for_items, name_tuple, plain
-from trustsem.simulators import Generator, Rows, Sampler, Wrapper
+from trustsem.simulators import Generator, Rows, Sampler, WrappedSampler, Wrapper
 
 __all__ = ["Missing"]
 
@@ -101,7 +101,7 @@ class Missing(Wrapper):
 
 
 @dataclass(frozen=True, eq=False)
-class MissingSampler:
+class MissingSampler(WrappedSampler):
     """Draws rows and then holes.
 
     Attributes
@@ -120,21 +120,6 @@ class MissingSampler:
     mechanism: str
     on: tuple[str, ...]
     strength: float
-
-    @property
-    def population(self) -> Population | None:
-        """The population of the inner sampler."""
-        return self.inner.population
-
-    @property
-    def moments(self) -> Moments | None:
-        """Moments of the complete columns."""
-        return self.inner.moments
-
-    @property
-    def metric(self) -> bool:
-        """As that of the inner sampler."""
-        return self.inner.metric
 
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
         """Return `n` rows with holes.

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from trustsem.errors import OptionError
-from trustsem.model.population import Moments, Population
+from trustsem.model.population import Population
 from trustsem.options import check_count
 from trustsem.populations.per_item import check_items, name_tuple
-from trustsem.simulators import Generator, Rows, Sampler, Wrapper
+from trustsem.simulators import Generator, Rows, Sampler, WrappedSampler, Wrapper
 
 __all__ = ["PlannedMissing"]
 
@@ -90,7 +90,7 @@ class PlannedMissing(Wrapper):
 
 
 @dataclass(frozen=True, eq=False)
-class PlannedSampler:
+class PlannedSampler(WrappedSampler):
     """Draws rows and deals forms.
 
     Attributes
@@ -102,21 +102,6 @@ class PlannedSampler:
 
     inner: Sampler
     lacks: np.ndarray
-
-    @property
-    def population(self) -> Population | None:
-        """The population of the inner sampler."""
-        return self.inner.population
-
-    @property
-    def moments(self) -> Moments | None:
-        """Moments of the complete columns."""
-        return self.inner.moments
-
-    @property
-    def metric(self) -> bool:
-        """As that of the inner sampler."""
-        return self.inner.metric
 
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
         """Return `n` rows.
