@@ -30,7 +30,22 @@ from messages import (
 )
 from messages.cases import BAD_DATA, ONE, cfa
 
-MODULES = (cases, robust, imputed, resampling, comparison, quality, two_level, distributions, responses, teams, populations, studies, planning)
+MODULES = (
+    cases,
+    robust,
+    imputed,
+    resampling,
+    comparison,
+    quality,
+    two_level,
+    distributions,
+    responses,
+    teams,
+    populations,
+    studies,
+    study_files,
+    planning,
+)
 MISTAKES = {name: mistake for module in MODULES for name, mistake in module.MISTAKES.items()}
 CORE = ("kernels", "model", "populations", "estimators", "inference", "fitting", "simulators", "studies", "planning", "options.py")
 

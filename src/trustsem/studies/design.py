@@ -25,7 +25,7 @@ FUNCTIONS = ("sem", "cfa", "growth", "lavaan")
 Conditions = Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Analysis:
     """What is done with every data set: a model and how it is fitted.
 
@@ -41,8 +41,10 @@ class Analysis:
         Keep the p-values of the corrections of Bartlett, Swain and Yuan (maximum likelihood, one group).
     measures : tuple of str
         Fit measures to keep, under the names of :meth:`Fit.fit_measures`; those that the estimator does not have are NaN.
-    options : mapping
-        As for :func:`trustsem.sem`: ``{"estimator": "MLR", "missing": "fiml", "cluster": "team"}``.
+    options : mapping, optional
+        As for :func:`trustsem.sem`, also as arguments of their own: ``Analysis(estimator="MLR", missing="fiml", cluster="team")``.
+    **more
+        Further options of the fit.
     """
 
     model: Any = None
@@ -52,7 +54,23 @@ class Analysis:
     measures: tuple[str, ...] = MEASURES
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        function: str = "sem",
+        standardized: bool = False,
+        small_sample: bool = False,
+        measures: str | Sequence[str] = MEASURES,
+        options: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> None:
+        given = {"model": model, "function": function, "standardized": standardized, "small_sample": small_sample, "measures": measures}
+        for name, value in (given | {"options": {**(options or {}), **more}}).items():
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def _check(self) -> None:
         if isinstance(self.model, Theory):
             object.__setattr__(self, "model", self.model.syntax())
         elif not isinstance(self.model, str | None):
@@ -66,7 +84,6 @@ class Analysis:
         if not isinstance(measures, Sequence) or not all(isinstance(name, str) for name in measures):
             raise OptionError(f"measures={measures!r} of an analysis are no names of fit measures. Give a list such as ['chisq', 'cfi'].")
         object.__setattr__(self, "measures", tuple(measures))
-        object.__setattr__(self, "options", dict(self.options))
         for name in ("group_label", "start", "sample_cov", "sample_nobs", "engine"):
             if name in self.options:
                 raise OptionError(f"options= of an analysis cannot hold {name!r}: the data of every replication are new. Leave it out.")

@@ -136,8 +136,8 @@ def _truth(sampler: Sampler, fitter: Fitter, analysis: Analysis, example: Rows) 
     groups = populations_of(sampler)
     if "group" not in analysis.options:
         return true_values([sampler.population] if groups is None else list(groups.values()), fitter.model, analysis.standardized)
-    column, wanted = analysis.options["group"], analysis.options.get("group_label")
-    labels = read_grouping(example.columns()[column], column, wanted).labels
+    column = analysis.options["group"]
+    labels = read_grouping(example.columns()[column], column, None).labels
     known = {str(label): population for label, population in (groups or {}).items()}
     return true_values([known.get(label) for label in labels], fitter.model, analysis.standardized)
 
