@@ -58,11 +58,11 @@ def band(ax: Axes, x: ArrayLike, middle: ArrayLike, lower: ArrayLike, upper: Arr
     ax.plot(x, middle, color=colour, marker=marker, markersize=4, linewidth=1.3, label=_listed(label))
 
 
-def marks(ax: Axes, x: ArrayLike, middle: ArrayLike, lower: ArrayLike, upper: ArrayLike, number: int, label: str) -> None:
-    """Draw points with bars, in the colour and with the marker of their number: for places that no line should join."""
+def marks(ax: Axes, x: ArrayLike, middle: ArrayLike, lower: ArrayLike, upper: ArrayLike, number: int, label: str, *, joined: bool = False) -> None:
+    """Draw points with bars, in the colour and with the marker of their number, and `joined` by a line if places are in order."""
     colour = COLOURS[number % len(COLOURS)]
     ax.vlines(np.asarray(x, dtype=float), np.asarray(lower, dtype=float), np.asarray(upper, dtype=float), color=colour, linewidth=1.3)
-    ax.plot(x, middle, color=colour, marker=MARKERS[number % len(MARKERS)], markersize=5, linewidth=0.0, label=_listed(label))
+    ax.plot(x, middle, color=colour, marker=MARKERS[number % len(MARKERS)], markersize=4, linewidth=1.3 if joined else 0.0, label=_listed(label))
 
 
 def _listed(label: str) -> str:

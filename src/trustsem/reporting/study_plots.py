@@ -163,11 +163,12 @@ def _curve(ax: Axes, rows: pd.DataFrame, scale: _Scale, number: int, lines: int,
     lower, upper = middle - spread, middle + spread
     if rate:
         lower, upper = np.clip(lower, 0.0, 1.0), np.clip(upper, 0.0, 1.0)
-    if scale.numeric and len(set(places)) > 1:
+    if scale.numeric and len(set(places)) > 1 and lines <= 2:
         band(ax, places[order], middle, lower, upper, number, label)
-    else:
-        aside = 0.0 if scale.numeric else 0.5 * (number - (lines - 1) / 2.0) / max(lines, 2)
-        marks(ax, places[order] + aside, middle, lower, upper, number, label)
+    else:  # bands of many lines hide one another: bars, side by side
+        room = 0.08 * (max(scale.places) - min(scale.places)) if scale.numeric else 0.5
+        aside = room * (number - (lines - 1) / 2.0) / max(lines, 2)
+        marks(ax, places[order] + aside, middle, lower, upper, number, label, joined=scale.numeric)
 
 
 def _axis(kind: str, measure: str) -> str:
@@ -247,7 +248,7 @@ def _strips(ax: Axes, panel: _Panel) -> None:
     low, high = (panel.est - _WIDE * panel.se)[shown], (panel.est + _WIDE * panel.se)[shown]
     missed = distance[shown] > _WIDE
     for which, colour, label in ((~missed, COLOURS[0], "holds the true value"), (missed, COLOURS[1], "misses it")):
-        ax.hlines(height[which], low[which], high[which], color=colour, linewidth=0.7, label=label)
+        ax.hlines(height[which], low[which], high[which], color=colour, linewidth=min(0.8, 70.0 / len(shown)), label=label)
     ax.axvline(panel.truth, color="black", linewidth=0.8)
     ax.axhline(95.0, color=GREY, linewidth=0.8, linestyle="--")
     ax.set_ylim(0.0, 100.0)
