@@ -258,7 +258,7 @@ class Fit:
         """Return what there is of the fit measures `names`, without computing what they do not need (in a loop over samples)."""
         if not names:
             return {}
-        found = measures.all_measures(self, find(self.options.estimator), robust=any(name.endswith("_robust") for name in names))
+        found = measures.all_measures(self, find(self.options.estimator), names)
         return {name: found[name] for name in names if name in found}
 
     @cached_property

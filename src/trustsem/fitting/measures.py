@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,8 +35,22 @@ if TYPE_CHECKING:
 __all__ = ["all_measures", "robust_statistics"]
 
 
-def all_measures(fit: Fit, estimator: Estimator, *, robust: bool = True) -> dict[str, float]:
-    """Return every fit measure that the estimator supports, in lavaan's order; the robust ones, which take most of the time, only if asked for."""
+# Names by which groups of measures are recognised.
+_LIKELIHOOD = ("logl", "unrestricted_logl", "aic", "bic", "bic2", "ntotal")
+_RESIDUAL = ("rmr", "srmr", "crmr")
+_ABSOLUTE = ("cn_", "gfi", "agfi", "pgfi", "mfi", "ecvi")
+
+
+def _asked(wanted: Collection[str] | None, group: tuple[str, ...]) -> bool:
+    return wanted is None or any(name.startswith(group) for name in wanted)
+
+
+def all_measures(fit: Fit, estimator: Estimator, wanted: Collection[str] | None = None) -> dict[str, float]:
+    """Return every fit measure that the estimator supports, in lavaan's order.
+
+    With `wanted`, groups of measures that none of them belongs to are not computed: in a loop over samples they would take most of the time.
+    """
+    robust = wanted is None or any(name.endswith("_robust") for name in wanted)
     problem, options = fit.problem, fit.options
     n = problem.nobs
     result = {"npar": float(fit.npar), "fmin": _minimum(fit, estimator)}
@@ -60,7 +75,7 @@ def all_measures(fit: Fit, estimator: Estimator, *, robust: bool = True) -> dict
         result |= {name: incremental[name] for name in names}
         result |= {f"{name}_scaled": adjusted[name] for name in names if name in adjusted}
         result |= {f"{name}_robust": corrected[name] for name in names if name in corrected}
-    if estimator.has_likelihood and options.missing not in TWO_STAGE:
+    if estimator.has_likelihood and options.missing not in TWO_STAGE and _asked(wanted, _LIKELIHOOD):
         logl, unrestricted = log_likelihoods(problem, fit.estimate.theta)
         result |= information_criteria(logl, unrestricted, fit.npar, n)
     if scaled and not math.isnan(fit.scaled.traces.saturated):
@@ -69,7 +84,10 @@ def all_measures(fit: Fit, estimator: Estimator, *, robust: bool = True) -> dict
     result |= rmsea_measures(model, problem.scale, fit.model.table.n_groups) | _other_rmsea(fit, robust)
     if fit.model.two_level:
         return result | level_residuals(problem, fit.implied_blocks)
-    result |= residual_measures(_block_residuals(fit))
+    if _asked(wanted, _RESIDUAL):
+        result |= residual_measures(_block_residuals(fit))
+    if not _asked(wanted, _ABSOLUTE):
+        return result
     absolute = absolute_measures(model, fit.npar, problem.scale)
     good = goodness_of_fit(_lack_of_fit(fit), fit.df, _all_moments(fit))
     return result | {name: absolute[name] for name in ("cn_05", "cn_01")} | good | {name: absolute[name] for name in ("mfi", "ecvi")}

@@ -164,3 +164,18 @@ def test_an_unrescaled_covariance_is_taken_as_divided_by_n():
     given = quietly(ts.cfa, "f =~ x1 + x2 + x3 + x4", sample_cov=cov, sample_nobs=301, sample_cov_rescale=False)
     rows = quietly(ts.cfa, "f =~ x1 + x2 + x3 + x4", DATA)
     np.testing.assert_allclose(given.coef(), rows.coef(), rtol=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore::trustsem.errors.TrustsemWarning")
+@pytest.mark.parametrize("options", [{}, {"estimator": "MLR"}, {"estimator": "GLS"}, {"estimator": "ULSMV"}, {"missing": "fiml", "estimator": "MLR"}], ids=str)
+def test_single_measures_are_those_of_the_whole(options):
+    """A loop over samples asks for a few measures, and gets what `fit_measures` would say, one by one."""
+    data = ts.load_dataset("holzinger_swineford")
+    holes = np.random.default_rng(1).random(data.shape) < 0.05
+    data = data.mask(holes) if "missing" in options else data
+    fit = ts.cfa("visual =~ x1 + x2 + x3\ntextual =~ x4 + x5 + x6", data, **options)
+    whole = fit.fit_measures()
+    assert len(whole) > 35
+    for name, value in whole.items():
+        assert fit.measures([name])[name] == pytest.approx(value, nan_ok=True, rel=0, abs=0), name
+    assert fit.measures([]) == fit.measures(["strange"]) == {}
