@@ -53,7 +53,7 @@ def _table(result: StudyResult, measures: Sequence[str], parameters: Names, anal
             result.performance(measure, parameters=chosen, analyses=analyses, condition=place).assign(place=place)
             for place in range(len(result.layout))
         ]
-        parts = [part for part in parts if len(part)]
+        parts = [known for part in parts if len(known := part[part["truth"].notna()])]
         if parts:
             return pd.concat(parts, ignore_index=True)
     converged = result.performance("convergence", analyses=analyses)["value"]
@@ -266,7 +266,10 @@ def _convergence(result: StudyResult, analyses: Names) -> OwnFigure:
     figure, axes = grid(2, 2, width=max(2.4, 0.7 * len(names) + 1.6), height=max(0.9, 0.26 * len(labels)) + (0.3 if long else 0.0))
     for ax, (measure, title) in zip(axes, (("convergence", "Converged (%)"), ("admissibility", "Converged and admissible (%)")), strict=True):
         values = table.loc[table["measure"] == measure, "value"].to_numpy(dtype=float).reshape(len(labels), len(names))
-        ax.imshow(np.where(np.isnan(values), 1.0, values), vmin=0.0, vmax=1.0, cmap="Oranges_r", aspect="auto")
+        edges = [np.arange(count + 1) - 0.5 for count in values.shape[::-1]]
+        filled = np.where(np.isnan(values), 1.0, values)
+        ax.pcolormesh(*edges, filled, vmin=0.0, vmax=1.0, cmap="Oranges_r", edgecolors="white", linewidth=1.0)
+        ax.invert_yaxis()
         for (row, column), value in np.ndenumerate(values):
             text = "none yet" if np.isnan(value) else "100" if value == 1.0 else f"{100.0 * value:.1f}"
             ax.text(column, row, text, ha="center", va="center", fontsize=7, color="black" if not value < 0.5 else "white")
@@ -274,9 +277,6 @@ def _convergence(result: StudyResult, analyses: Names) -> OwnFigure:
         ax.grid(visible=False)
         ax.set_xticks(range(len(names)), names, rotation=30 if long else 0, ha="right" if long else "center")
         ax.set_yticks(range(len(labels)), labels)
-        ax.set_xticks(np.arange(len(names) - 1) + 0.5, minor=True)
-        ax.set_yticks(np.arange(len(labels) - 1) + 0.5, minor=True)
-        ax.grid(which="minor", color="white", linewidth=1.0)
-        ax.tick_params(which="both", length=0)
+        ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
     return figure
