@@ -269,7 +269,7 @@ def _convergence(result: StudyResult, analyses: Names) -> OwnFigure:
         edges = [np.arange(count + 1) - 0.5 for count in values.shape[::-1]]
         filled = np.where(np.isnan(values), 1.0, values)
         ax.pcolormesh(*edges, filled, vmin=0.0, vmax=1.0, cmap="Oranges_r", edgecolors="white", linewidth=1.0)
-        ax.invert_yaxis()
+        ax.set_ylim(len(labels) - 0.5, -0.5)  # the first condition on top
         for (row, column), value in np.ndenumerate(values):
             text = "none yet" if np.isnan(value) else "100" if value == 1.0 else f"{100.0 * value:.1f}"
             ax.text(column, row, text, ha="center", va="center", fontsize=7, color="black" if not value < 0.5 else "white")

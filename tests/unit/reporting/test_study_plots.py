@@ -95,6 +95,8 @@ def test_the_map_of_convergence_shows_shares(crossed: ts.StudyResult, failed: ts
     assert titles(figure) == ["Converged (%)", "Converged and admissible (%)"]
     assert words(figure).count("100") == 24
     assert "n = 30, y~x = 0.0" in words(figure)
+    first, second = figure.axes
+    assert first.get_ylim() == second.get_ylim() == (5.5, -0.5), "the first condition stands on top"
     assert words(ts.plot(failed, "convergence")).count("0.0") == 2
 
 
