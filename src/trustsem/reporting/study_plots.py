@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "plot_study"]
 
 KINDS = ("power", "coverage", "bias", "zip", "convergence")
-_MEASURES = {"power": ("power",), "coverage": ("coverage",), "bias": ("relative_bias", "bias")}
-_LEVELS = {"power": 0.8, "coverage": 0.95, "bias": 0.0}  # what is wished for
+_MEASURES = MappingProxyType({"power": ("power",), "coverage": ("coverage",), "bias": ("relative_bias", "bias")})
+_LEVELS = MappingProxyType({"power": 0.8, "coverage": 0.95, "bias": 0.0})  # what is wished for
 _WIDE = float(ndtri(0.975))  # bands hold 95 %
 _PANELS, _LINES, _STRIPS, _TICKS = 12, 7, 300, 7
 _NONE = "No replication that is there has a result. See `result.failures` for the reasons."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -198,16 +199,18 @@ def _holds_steps(value: Any) -> bool:
 
 
 # What the keys of [population] may hold, in code and in words.
-_SHAPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "theory": (_is_text, "the name of a theory, such as 'metz2022', or the text of a theory file"),
-    "preset": (_is_text, "the name of a preset, such as 'calibrated'"),
-    "steps": (_holds_steps, "a list of changes, such as [['strict'], ['drop', 'Resilience']]"),
-    "paths": (_holds_numbers, "a table of numbers, such as {'Trust -> Motivation' = 0.3}"),
-    "loadings": (_holds_numbers, "a table of numbers, such as {Trust = 0.7}"),
-    "model": (_is_text, "model text, such as 'y ~ x'"),
-    "values": (_holds_numbers, "a table of numbers, such as {'y~x' = 0.3}"),
-    "function": (lambda value: value in ("sem", "lavaan"), "'sem' or 'lavaan'"),
-}
+_SHAPES: Mapping[str, tuple[Callable[[Any], bool], str]] = MappingProxyType(
+    {
+        "theory": (_is_text, "the name of a theory, such as 'metz2022', or the text of a theory file"),
+        "preset": (_is_text, "the name of a preset, such as 'calibrated'"),
+        "steps": (_holds_steps, "a list of changes, such as [['strict'], ['drop', 'Resilience']]"),
+        "paths": (_holds_numbers, "a table of numbers, such as {'Trust -> Motivation' = 0.3}"),
+        "loadings": (_holds_numbers, "a table of numbers, such as {Trust = 0.7}"),
+        "model": (_is_text, "model text, such as 'y ~ x'"),
+        "values": (_holds_numbers, "a table of numbers, such as {'y~x' = 0.3}"),
+        "function": (lambda value: value in ("sem", "lavaan"), "'sem' or 'lavaan'"),
+    }
+)
 
 
 def read_source(entry: Mapping[str, Any]) -> Source:
