@@ -297,6 +297,8 @@ def study_replay(
     if out is not None:
         print(f"Wrote {_write(out, again.data.to_csv(index=False, lineterminator=chr(10)))}.\n")
     fitted = again.fit(analysis)
+    for warning in fitted.warnings:
+        print(f"Warning {warning}", file=sys.stderr)
     print(str(fitted.summary(fit_measures=fitted.converged)).rstrip())
     return _code(fitted)
 

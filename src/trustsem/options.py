@@ -11,7 +11,7 @@ import numpy as np
 
 from trustsem.errors import NotAvailableError, OptionError, closest
 
-__all__ = ["FitOptions", "check_count", "check_level", "choose", "missing_treatment", "refuse_later"]
+__all__ = ["FitOptions", "check_count", "check_flag", "check_level", "choose", "missing_treatment", "refuse_later"]
 
 _LATER: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {
@@ -128,7 +128,7 @@ def missing_treatment(missing: str) -> str:
         If there is none.
     """
     name = missing.lower().replace(".", "_") if isinstance(missing, str) else missing
-    if name in _TREATMENTS:
+    if isinstance(name, str) and name in _TREATMENTS:
         return _TREATMENTS[name]
     allowed = tuple(dict.fromkeys(_TREATMENTS.values()))
     if name in _TREATMENTS_LATER:
@@ -159,6 +159,17 @@ def check_level(level: float) -> None:
     """
     if not isinstance(level, int | float | np.floating) or not 0.0 < level < 1.0:
         raise OptionError(f"level={level!r} is not a confidence level. Give a number between 0 and 1, such as 0.95.")
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Refuse values that Python would take for true or false, and are neither.
+
+    Raises
+    ------
+    OptionError
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise OptionError(f"{name}={value!r} is not a yes or no. Give True or False, or leave {name}= out.")
 
 
 def check_count(name: str, value: int, least: int) -> None:

@@ -43,6 +43,17 @@ def groups() -> Any:
 
 
 MISTAKES: dict[str, Mistake] = {
+    "the right model that is wrong": Mistake(
+        lambda: ts.plan(
+            ts.Population("y ~ x + z", {"y~x": 0.3, "y~z": 0.3, "y~~y": 1.0, "x~~x": 1.0, "z~~z": 1.0, "x~~z": 0.3}),
+            goal="model_choice",
+            analysis=ts.Analysis("y ~ x\nz ~ 0*x\nz ~~ 0*y"),
+            rival="y ~ x + z",
+            executor="serial",
+        ),
+        ts.OptionError,
+        ("not true in this population", "preset="),
+    ),
     "plan of text": Mistake(lambda: plan("y~x"), ts.OptionError, ("no population values", "ts.Population(model, values)")),
     "plan over nothing": Mistake(lambda: line(over="teams"), ts.OptionError, ("over= names 'teams'", "There are n")),
     "plan with an unknown factor": Mistake(lambda: line(fixed={"Gausian.empirical": True}), ts.OptionError, ("fixed= names", "Did you mean")),

@@ -11,6 +11,7 @@ import numpy as np
 
 import trustsem as ts
 from messages.cases import Mistake
+from trustsem.model.population import Moments
 from trustsem.simulators import find, with_options
 from trustsem.studies.entries import plain
 from trustsem.studies.files import parse_study
@@ -203,7 +204,20 @@ MISTAKES: dict[str, Mistake] = {
         lambda: ts.Clustered(ts.Likert(ts.Gaussian())), OPTION, ("cannot be put around Likert", "`Likert(Clustered(...))`")
     ),
     "twice the same": Mistake(lambda: ts.Likert(ts.Likert(ts.Gaussian())), OPTION, ("cannot be put around Likert", "Use one of them")),
+    "a population of very different sizes": Mistake(
+        lambda: ts.Gaussian().prepare(Moments(("a", "b"), np.zeros(2), np.array([[1.0, 2.0], [2.0, 1.0]]))),
+        ts.ModelError,
+        ("not positive definite", "orders of magnitude"),
+    ),
     "rows of several groups": Mistake(lambda: ts.simulate(GROUPED, n=10, seed=1), ts.ModelError, ("several groups", "ts.Grouped")),
+    "two values of an option": Mistake(
+        lambda: study(generator=ts.Missing(ts.Gaussian()), conditions=[{"rate": 0.1, "Missing.rate": 0.2}]), OPTION, ("'Missing.rate' two values",)
+    ),
+    "a population that breaks its constraint": Mistake(
+        lambda: ts.Population("y ~ a*x + b*z\nb == 2*a", {"a": 0.3, "b": 0.9, "y~~y": 1.0, "x~~x": 1.0, "z~~z": 1.0, "x~~z": 0.0}),
+        ts.ModelError,
+        ("`b == 2*a`", "leave the constraint out"),
+    ),
     "value of a population": Mistake(lambda: POPULATION.value("y~z"), ts.ModelError, ("'y~z'", "Did you mean 'y~x'")),
     "change of a theory": Mistake(lambda: repeat_step(ts.load_theory("metz2022"), Step("dropp")), ts.TheoryError, ("'dropp'", "Did you mean 'drop'")),
     # files

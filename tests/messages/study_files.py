@@ -51,7 +51,7 @@ MISTAKES: dict[str, Mistake] = {
         lambda: parsed(MODEL + "[analyses.a]\nestimator = 2024-01-01\n"), OPTION, ("datetime.date", "no file can hold it")
     ),
     "a generator of nested lists": Mistake(
-        lambda: parsed(MODEL + '[generator]\nkind = "ValeMaurelli"\nskewness = [[], 1.0]\n'), OPTION, ("ValeMaurelli", "[[], 1.0]", "help(")
+        lambda: parsed(MODEL + '[generator]\nkind = "ValeMaurelli"\nskewness = [[], 1.0]\n'), OPTION, ("skewness=[]", "not a finite number")
     ),
     "an option that the generator refuses": Mistake(
         lambda: parsed(MODEL + '[generator]\nkind = "Likert"\ncategories = "five"\n'), OPTION, ("categories='five'", "whole number")

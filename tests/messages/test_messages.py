@@ -25,6 +25,7 @@ from messages import (
     responses,
     robust,
     studies,
+    study_files,
     teams,
     two_level,
 )

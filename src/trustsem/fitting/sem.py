@@ -22,7 +22,7 @@ from trustsem.fitting.fitter import Fitter, issue, make_fitter
 from trustsem.fitting.semopy_engine import fit_with_semopy
 from trustsem.fitting.two_level import two_level_options
 from trustsem.model.ram import compile_model
-from trustsem.options import missing_treatment, refuse_later
+from trustsem.options import check_flag, missing_treatment, refuse_later
 from trustsem.spec.auxiliary import baseline_table, with_auxiliary
 from trustsem.spec.build import build_table
 from trustsem.spec.defaults import Defaults, defaults_for
@@ -248,9 +248,8 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
 def _check_types(options: Mapping[str, Any]) -> None:
     """Refuse values that Python would take for true, and names that are not text."""
     for name in _FLAGS:
-        value = options.get(name)
-        if not (value is None or isinstance(value, bool | np.bool_)):
-            raise OptionError(f"{name}={value!r} is not a yes or no. Give True or False, or leave {name}= out.")
+        if options.get(name) is not None:
+            check_flag(name, options[name])
     group = options.get("group")
     if not (group is None or isinstance(group, str)):
         raise OptionError(f"group={group!r} is not the name of a column. Give one name as text.")

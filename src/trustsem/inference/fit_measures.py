@@ -172,6 +172,8 @@ def rmsea_measures(model: Chisq, n: float, n_groups: int) -> dict[str, float]:
     )
     if df == 0:
         return dict(zip(names, (0.0, 0.0, 0.0, RMSEA_LEVEL, math.nan, CLOSE, math.nan, NOT_CLOSE), strict=True))
+    if not df > 0:  # a trace that serves as degrees of freedom may be negative in a small sample
+        return dict(zip(names, (*[math.nan] * 3, RMSEA_LEVEL, math.nan, CLOSE, math.nan, NOT_CLOSE), strict=True))
     root = math.sqrt(n_groups / (n * df))
     tail = 0.5 * (1.0 - RMSEA_LEVEL)
     lower = math.sqrt(_noncentrality(x, df, 1.0 - tail)) * root

@@ -18,6 +18,8 @@ from trustsem.spec.table import ParameterTable
 
 __all__ = ["Moments", "Population", "moments_of"]
 
+_KEPT = 1e-8  # how far a constraint may be from being kept: values are typed with some digits
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:
@@ -59,7 +61,10 @@ class Population:
     def __post_init__(self) -> None:
         if not isinstance(self.values, Mapping):
             raise ModelError(f"values= must be a mapping of parameter names to numbers, not {type(self.values).__name__!r}.")
-        object.__setattr__(self, "values", dict(self.values))
+        object.__setattr__(self, "values", _as_written_in_table(self.values, self.table))
+        broken = _broken_relation(self.table, self.theta)
+        if broken:
+            raise ModelError(f"The values of the population break its constraint `{broken}`. Give values that keep it, or leave the constraint out.")
         for block in self.implied_blocks:
             if not np.all(np.isfinite(block.V)) or np.linalg.eigvalsh(block.sigma)[0] <= 0.0:
                 raise ModelError("The population has no positive definite covariance matrix at these values. Look for a variance that is too small.")
@@ -129,6 +134,29 @@ class Population:
         return float(self.values[name])
 
 
+def _as_written_in_table(values: Mapping[str, float], table: ParameterTable) -> dict[str, float]:
+    """Return values under the names of the table, which may have the two variables of a covariance the other way round."""
+    known = set(table.parameter_names())
+
+    def name_of(name: str) -> str:
+        left, operator, right = str(name).partition("~~")
+        turned = f"{right}{operator}{left}"
+        return turned if operator and name not in known and turned in known else name
+
+    return {name_of(name): value for name, value in values.items()}
+
+
+def _broken_relation(table: ParameterTable, theta: Reals) -> str:
+    """Return the first constraint of `table` that `theta` does not keep, as it is written; empty if it keeps all."""
+    for relation in table.relations:
+        if relation.op != ":=":
+            alone = compile_model(replace(table, relations=(relation,))).relations
+            values = [abs(one.value(theta)) for one in (*alone.linear, *alone.equalities)] + [-one.value(theta) for one in alone.inequalities]
+            if not max(values) <= _KEPT * max(1.0, float(np.abs(theta).max())):
+                return f"{relation.lhs} {relation.op} {relation.rhs}"
+    return ""
+
+
 def moments_of(source: Population | Moments) -> Moments:
     """Return the moments of a population.
 
@@ -138,7 +166,5 @@ def moments_of(source: Population | Moments) -> Moments:
         If it has several groups or levels: no one set of moments is its own.
     """
     if isinstance(source, Population) and len(source.implied_blocks) > 1:
-        raise ModelError(
-            "The population has several groups or levels, and rows are drawn from one. Use ts.Grouped or ts.Clustered instead."
-        )
+        raise ModelError("The population has several groups or levels, and rows are drawn from one. Use ts.Grouped or ts.Clustered instead.")
     return source if isinstance(source, Moments) else Moments(source.names, source.mean, source.cov)

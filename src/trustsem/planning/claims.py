@@ -91,7 +91,7 @@ def find_claims(wanted: Any, source: Source, analysis: PreparedAnalysis, *, zero
             offered = [*known_names(source), *known]
             raise OptionError(
                 f"proposition= names {label!r}, but the analysis has no parameter {parameter!r}.{closest(label, offered)} Paths of the analysis: "
-                f"{', '.join(name for name in known if '~' in name and not any(op in name for op in ('~~', '=~', '~1'))) or 'none'}."
+                f"{', '.join(dict.fromkeys(aliases[row.name] for row in table.rows if row.free and row.op == '~')) or 'none'}."
             )
     truth = tuple(float(analysis.truth[known.index(parameter)]) for parameter in parameters)
     for label, value in zip(labels, truth, strict=True):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from trustsem.errors import OptionError
 from trustsem.options import check_count, choose
 from trustsem.planning.answer import Plan, level_row
+from trustsem.planning.asymptotic import moments_fit
 from trustsem.planning.claims import find_claims
 from trustsem.planning.curve import Curve, Tally
 from trustsem.planning.question import ADJUSTMENTS, GOALS, Question, chosen_goal, simulate_levels, workers
@@ -17,6 +20,7 @@ from trustsem.planning.search import Found, Task, first_levels, prior_for, searc
 from trustsem.planning.setting import Setting, base_study, number, open_setting, share
 from trustsem.simulators import Generator
 from trustsem.studies.design import Analysis
+from trustsem.studies.prepare import PreparedCondition
 from trustsem.theory import Theory
 
 __all__ = ["plan"]
@@ -149,6 +153,7 @@ def _question(setting: Setting, goal: str, proposition: Any, alpha: float, adjus
     prepared = setting.prepared(high if setting.growing and limits is not None else low)
     analysis = prepared.analyses[0]
     if goal == "model_choice":
+        _refuse_wrong_model(prepared)
         return Question(goal, None, (), alpha, adjust), len(analysis.fitter.observed)
     source = setting.base.source
     claims = find_claims(proposition, source, analysis, zero=goal == "ci_width")
@@ -158,17 +163,27 @@ def _question(setting: Setting, goal: str, proposition: Any, alpha: float, adjus
     return Question(goal, claims, family, alpha, adjust), len(analysis.fitter.observed)
 
 
+def _refuse_wrong_model(prepared: PreparedCondition) -> None:
+    """Refuse to call a model right that is not true in the population, such as a theory with the preset of a rival."""
+    found = moments_fit(prepared, prepared.analyses[0])
+    if found is not None and found.estimate.discrepancy > 1e-6:
+        raise OptionError(
+            "goal='model_choice' asks how often the right model wins, but the model of the analysis is not true in this population. Choose a preset= "
+            "that belongs to it, or give the true model as analysis=Analysis(model=...) and the other one as rival=."
+        )
+
+
 def _answered(setting: Setting, question: Question, task: Task, found: Found, rough: Rough) -> Plan:
     """Return what was found as a plan."""
     answer: int | float | None = None
     interval = None
     if found.at is not None:
-        # Rounded to the side where the target is met; 1e-9 is rounding.
         rising = (found.curve.coefficients[1] > 0) == (task.link == "probit")
-        answer = (math.ceil(found.at - 1e-9) if rising else math.floor(found.at + 1e-9)) if setting.whole else found.at
+        to_level: Callable[[float], float] = partial(_rounded, rising=rising) if setting.whole else float
+        answer = to_level(found.at)
         if found.end != "at the limit":
             ends = found.curve.interval(task.target, _Z)
-            interval = (float(math.floor(ends[0])), float(math.ceil(ends[1]))) if setting.whole else ends
+            interval = (float(to_level(ends[0])), float(to_level(ends[1])))
     value, error = _best(task, found) if answer is None else found.curve.value(float(answer))
     near = _around(found.tallies, float(answer) if answer is not None else None)
     return Plan(
@@ -190,6 +205,11 @@ def _answered(setting: Setting, question: Question, task: Task, found: Found, ro
         fitted=found.curve,
         rows=None if answer is None else setting.rows(float(answer)),
     )
+
+
+def _rounded(level: float, *, rising: bool) -> int:
+    """Return the whole level on the side where the target is met; 1e-9 is rounding."""
+    return math.ceil(level - 1e-9) if rising else math.floor(level + 1e-9)
 
 
 def _what(setting: Setting, question: Question) -> str:

@@ -61,7 +61,7 @@ def rough_claims(setting: Setting, question: Question, target: float, limits: tu
     alpha = question.alpha
     if question.adjust == "holm":
         alpha /= len(question.family) if len(question.claims.parameters) == 1 else max(1, len(question.family) - len(question.claims.parameters) + 1)
-        note += ", p-values compared with one level"
+        note += ", an upper bound: the correction of Bonferroni"
     n, slope = _required(found, target, alpha, per, limits)
     return Rough(_within(n / per, limits), slope * math.sqrt(per), math.ceil(n / per - 1e-9), note)
 

@@ -37,7 +37,7 @@ def plain_by_variable(option: str, value: Any) -> ByVariable:
     """
     if isinstance(value, Mapping):
         return {str(name): _number(option, number, f" for {str(name)!r}") for name, number in value.items()}
-    if isinstance(value, list | tuple | np.ndarray) and np.ndim(value) == 1:
+    if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1):
         return tuple(_number(option, number, f" for variable {at + 1}") for at, number in enumerate(value))
     return _number(option, value)
 

@@ -54,7 +54,7 @@ def _table(result: StudyResult, measures: Sequence[str], parameters: Names, anal
             result.performance(measure, parameters=chosen, analyses=analyses, condition=place).assign(place=place)
             for place in range(len(result.layout))
         ]
-        parts = [known for part in parts if len(known := part[part["truth"].notna()])]
+        parts = [known for part in parts if len(known := part[part["truth"].notna() & part["value"].notna()])]
         if parts:
             return pd.concat(parts, ignore_index=True)
     converged = result.performance("convergence", analyses=analyses)["value"]

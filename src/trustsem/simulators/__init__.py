@@ -24,7 +24,20 @@ from trustsem.theory import Theory
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Generator", "Rows", "Sampler", "WrappedSampler", "Wrapper", "available", "chain", "find", "populations_of", "simulate", "with_options"]
+__all__ = [
+    "Generator",
+    "Rows",
+    "Sampler",
+    "WrappedSampler",
+    "Wrapper",
+    "available",
+    "chain",
+    "find",
+    "pooled_moments",
+    "populations_of",
+    "simulate",
+    "with_options",
+]
 
 KINDS = ("distribution", "clusters", "trial", "population", "response", "holes")
 
@@ -94,7 +107,7 @@ class WrappedSampler:
 
     @property
     def moments(self) -> Moments | None:
-        """The moments of the inner sampler: of a sampler that makes holes those of the complete columns."""
+        """The moments of the inner sampler (before there were holes)."""
         return self.inner.moments
 
     @property
@@ -178,6 +191,11 @@ def populations_of(sampler: Sampler) -> Mapping[str, Population] | None:
             return found
         one = getattr(one, "inner", None)
     return None
+
+
+def pooled_moments(sampler: Sampler) -> Moments | None:
+    """Return means and covariances of all rows together, also of a mixture of groups, which is not normal; None if they are not known."""
+    return sampler.moments or getattr(sampler, "pooled", None)
 
 
 def available() -> dict[str, type[Generator]]:

@@ -43,7 +43,7 @@ class Clustered(Wrapper):
         Share of a construct's variance that lies between the teams of an organisation: one number for all constructs, or one each. The disturbance of
         a construct that a mapping leaves out lies within teams: between them it has what its causes bring.
     teams : int, optional
-        Number of teams that all rows are shared out among. By default as many as give teams of at most `size`.
+        Number of teams that the rows drawn are shared out among (in each group of `Grouped`). By default as many as give teams of at most `size`.
     size : int
         People per team, where `teams` is not given.
     size_cv : float

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trustsem.errors import OptionError
+from trustsem.errors import ModelError, OptionError
 from trustsem.model.population import Moments, Population, moments_of
+from trustsem.options import check_flag
 from trustsem.simulators import Generator, Rows
 
 __all__ = ["Gaussian"]
@@ -27,10 +28,20 @@ class Gaussian(Generator):
 
     empirical: bool = False
 
+    def __post_init__(self) -> None:
+        check_flag("empirical", self.empirical)
+
     def prepare(self, population: Population | Moments) -> GaussianSampler:
         """Return the sampler for `population`."""
         moments = moments_of(population)
-        return GaussianSampler(population if isinstance(population, Population) else None, moments, np.linalg.cholesky(moments.cov), self.empirical)
+        try:
+            root = np.linalg.cholesky(moments.cov)
+        except np.linalg.LinAlgError:
+            raise ModelError(
+                "The covariance matrix of the population is not positive definite to the precision of the computer. Look for variances that differ "
+                "by many orders of magnitude, and for variables that are all but determined by others."
+            ) from None
+        return GaussianSampler(population if isinstance(population, Population) else None, moments, root, self.empirical)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from trustsem.model.population import Moments, Population
 from trustsem.populations.altering import alter
 from trustsem.populations.coefficients import items_of, read_coefficients, read_number
 from trustsem.populations.per_item import check_items, plain
-from trustsem.simulators import Generator, Rows, Sampler, Wrapper, chain
+from trustsem.simulators import Generator, Rows, Sampler, Wrapper, chain, pooled_moments
 
 __all__ = ["Grouped"]
 
@@ -215,7 +215,7 @@ def _rounded(n: int, shares: Reals) -> Integers:
 
 def _mixture(samplers: tuple[Sampler, ...], shares: Reals) -> Moments | None:
     """Return the moments of all groups together, if each has them."""
-    own = [sampler.moments for sampler in samplers]
+    own = [pooled_moments(sampler) for sampler in samplers]
     names = own[0].names if own[0] is not None else ()
     means, seconds = [], []
     for moments in own:

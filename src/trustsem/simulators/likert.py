@@ -17,7 +17,7 @@ from trustsem.model.population import Moments, Population
 from trustsem.options import check_count, choose
 from trustsem.populations.ordinal import answer_moments, equal_thresholds, rounded_normal, sd_bounds, thresholds_of
 from trustsem.populations.per_item import check_items, check_number, each_number, for_items, name_tuple, plain
-from trustsem.simulators import Generator, Rows, Sampler, WrappedSampler, Wrapper, chain
+from trustsem.simulators import Generator, Rows, Sampler, WrappedSampler, Wrapper, chain, pooled_moments
 
 __all__ = ["Likert"]
 
@@ -66,8 +66,8 @@ class Likert(Wrapper):
     Notes
     -----
     Thresholds are for answers without response styles, which distort them afterwards: published figures are met exactly if the columns are normal
-    and there are no styles. Where the inner sampler has no exact moments, columns are standardized by the means and sds of a pilot sample of 100,000
-    rows with a fixed seed, to about 0.3 % of an sd.
+    and there are no styles. Where the inner sampler knows no exact means and variances, columns are standardized by those of a pilot sample of
+    100,000 rows with a fixed seed, to about 0.3 % of an sd if rows are independent.
 
     `moments` of the sampler are exact if the columns are normal (a `Gaussian` in nothing but generators of the kinds "clusters" and "population"
     with exact moments of their own) and there are no styles; else None. `metric` is False.
@@ -108,7 +108,7 @@ class Likert(Wrapper):
         each_number("sd", self.sd, "a finite number of at least 0", 0.0)
         each_number("ceiling", self.ceiling, "a share between 0 and 1", np.nextafter(0.0, 1.0), 1.0)
         for name in ("acquiescence", "extreme"):
-            check_number(name, getattr(self, name), "a standard deviation: a finite number of at least 0", 0.0)
+            check_number(name, getattr(self, name), "a standard deviation: a number of at least 0 and below 10", 0.0, 10.0)
         check_number("careless", self.careless, "a share of at least 0 and below 1", 0.0, 1.0)
         # What can be refused before the items are known is refused here: with the items named by options, else with one that stands for all.
         mappings = [one for one in (self.categories, self.mean, self.sd, *(getattr(self, way) for way in _WAYS[1:])) if isinstance(one, Mapping)]
@@ -141,16 +141,18 @@ class Likert(Wrapper):
     def prepare(self, population: Population) -> LikertSampler:
         """Return the sampler for `population`."""
         inner = self.inner.prepare(population)
-        names = (inner.moments or inner.population or population).names
+        # Of groups that differ, means and variances of all together are known, though the mixture is not normal.
+        moments = pooled_moments(inner)
+        names = (moments or inner.population or population).names
         items = names if self.columns is None else self.columns
         check_items("columns", items, names)
         cuts = _solve(self._plan(items))
         places = np.array([names.index(item) for item in items], dtype=np.intp)
-        if inner.moments is None:
+        if moments is None:
             pilot = inner.rows(_PILOT_ROWS, np.random.default_rng(_PILOT_SEED)).values[:, places]
             centre, spread = np.nanmean(pilot, axis=0), np.nanstd(pilot, axis=0)
         else:
-            centre, spread = inner.moments.mean[places], np.sqrt(np.diag(inner.moments.cov)[places])
+            centre, spread = moments.mean[places], np.sqrt(np.diag(moments.cov)[places])
         table = np.full((max((len(own) for own in cuts), default=0), len(cuts)), np.inf)
         for at, own in enumerate(cuts):
             table[: len(own), at] = own

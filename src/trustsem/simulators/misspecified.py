@@ -12,13 +12,13 @@ import numpy as np
 from trustsem.errors import OptionError, TrustsemError
 from trustsem.fitting.fitter import Fitter
 from trustsem.fitting.sem import compile as compile_analysis
-from trustsem.model.population import Population
+from trustsem.model.population import Moments, Population
 from trustsem.populations.altering import alter
 from trustsem.populations.coefficients import read_coefficients, read_confounders
 from trustsem.populations.per_item import check_items, check_number, name_tuple, plain
 from trustsem.populations.roles import roles_of
 from trustsem.populations.standardizing import standardized
-from trustsem.simulators import Generator, Rows, Sampler, WrappedSampler, Wrapper
+from trustsem.simulators import Generator, Rows, Sampler, WrappedSampler, Wrapper, pooled_moments
 from trustsem.spec.table import ParameterTable
 
 __all__ = ["Misspecified"]
@@ -214,6 +214,11 @@ class MisspecifiedSampler(WrappedSampler):
     def population(self) -> Population:
         """The altered population, or what the inner generator makes of it: estimands are the true values."""
         return self.inner.population or self.altered
+
+    @property
+    def pooled(self) -> Moments | None:
+        """Moments of all rows, also where the inner generator draws groups that differ."""
+        return pooled_moments(self.inner)
 
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
         """Return `n` rows."""

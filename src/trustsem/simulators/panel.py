@@ -11,9 +11,9 @@ import numpy as np
 from trustsem.errors import OptionError
 from trustsem.kernels.structure import Reals
 from trustsem.model.population import Population
-from trustsem.options import check_count
+from trustsem.options import check_count, check_flag
 from trustsem.populations.coefficients import read_coefficients
-from trustsem.populations.per_item import check_items, each_number, plain
+from trustsem.populations.per_item import check_items, check_number, each_number, plain
 from trustsem.populations.roles import Roles, roles_of, single_block
 from trustsem.populations.waves import Dynamics, Waves
 from trustsem.simulators import Generator, Sampler, Wrapper
@@ -90,13 +90,14 @@ class Panel(Wrapper):
         for name in ("autoregression", "lagged", "lag_share", "trait", "growth", "growth_sd", "item_stability"):
             object.__setattr__(self, name, plain(getattr(self, name)))
         check_count("waves", self.waves, 2)
+        check_flag("equal", self.equal)
         share = "a number of at least 0 and below 1, or one for each name"
         each_number("autoregression", self.autoregression, "a number between -1 and 1, or one for each construct", math.nextafter(-1.0, 0.0), 1.0)
         each_number("trait", self.trait, share, 0.0, 1.0)
         each_number("item_stability", self.item_stability, share, 0.0, 1.0)
         each_number("growth", self.growth, "a finite number, or one for each construct")
         each_number("growth_sd", self.growth_sd, "a number of at least 0, or one for each construct", 0.0)
-        each_number("lag_share", self.lag_share, "a number of at least 0, such as 1", 0.0)
+        check_number("lag_share", self.lag_share, "a number of at least 0, such as 1", 0.0)
         read_coefficients("lagged", self.lagged)
 
     def prepare(self, population: Population) -> Sampler:

@@ -15,6 +15,7 @@ from trustsem.model.population import Moments, Population
 from trustsem.options import check_count, choose
 from trustsem.populations.assignment import Law, beta, dealt, stepped
 from trustsem.populations.enlarge import enlarged
+from trustsem.populations.per_item import name_tuple
 from trustsem.populations.roles import Roles, roles_of, single_block
 from trustsem.simulators import Generator, Rows, Sampler, Wrapper, chain
 
@@ -93,7 +94,7 @@ class Trial(Wrapper):
 
     def __post_init__(self) -> None:
         self.check_inner()
-        object.__setattr__(self, "on", _names(self.on))
+        object.__setattr__(self, "on", name_tuple("on", self.on))
         sizes = self.effect.values() if isinstance(self.effect, Mapping) else [self.effect]
         if not sizes or not all(_is_number(value) for value in sizes):
             raise OptionError(f"effect={self.effect!r} is no effect. Give standard deviations: a number, or numbers by construct.")
@@ -171,10 +172,6 @@ class Trial(Wrapper):
             left = law.share * law.spread
             covariances |= {(a, b): left * shifts[a] * shifts[b] for k, a in enumerate(names) for b in names[: k + 1]}
         return enlarged(population, paths, covariances, means)
-
-
-def _names(given: Any) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _is_number(value: Any) -> bool:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from trustsem.errors import OptionError, closest
@@ -16,8 +17,16 @@ __all__ = ["Condition", "canonical", "expand"]
 
 
 def canonical(value: Any) -> str:
-    """Return `value` as JSON in which equal values have equal texts: keys sorted, no spaces, numbers as Python prints them."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_as_plain)
+    """Return `value` as JSON in which equal values have equal texts: keys sorted, no spaces, whole numbers without a point."""
+    return json.dumps(_whole(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_as_plain)
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _whole(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _as_plain(value: Any) -> Any:
@@ -36,10 +45,13 @@ class Condition:
         Place in the design, counted from 0.
     settings : mapping of str to value
         What is particular about it.
+    resolved : mapping of str to value
+        The same under full names, ``Missing.rate`` for ``rate``: what its key is made of.
     """
 
     index: int
     settings: Mapping[str, Any]
+    resolved: Mapping[str, Any]
 
     @cached_property
     def key(self) -> str:
@@ -53,7 +65,7 @@ class Condition:
 
     @cached_property
     def _digest(self) -> str:
-        return hashlib.sha256(canonical(dict(self.settings)).encode()).hexdigest()
+        return hashlib.sha256(canonical(dict(self.resolved)).encode()).hexdigest()
 
     @property
     def label(self) -> str:
@@ -61,7 +73,9 @@ class Condition:
         return ", ".join(f"{name}={value}" for name, value in self.settings.items()) or "the only condition"
 
 
-def expand(conditions: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]], known: Sequence[str]) -> tuple[Condition, ...]:
+def expand(
+    conditions: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]], known: Sequence[str], full: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Condition, ...]:
     """Return the cells of a design.
 
     Parameters
@@ -70,6 +84,8 @@ def expand(conditions: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]
         Factors with their levels, which are crossed (the last one varies fastest); or the cells themselves.
     known : sequence of str
         What may be varied.
+    full : mapping of str to str
+        Full names of those that have a short one.
 
     Raises
     ------
@@ -90,7 +106,11 @@ def expand(conditions: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]
         for name in cell:
             if name not in known:
                 raise OptionError(f"conditions= varies {name!r}, which this study does not have.{closest(name, known)} It has {', '.join(known)}.")
-    found = tuple(Condition(index, cell) for index, cell in enumerate(cells))
+        names = [full.get(name, name) for name in cell]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise OptionError(f"conditions= gives {twice!r} two values in one condition, under its full and under its short name. Give it one.")
+    found = tuple(Condition(index, cell, {full.get(name, name): value for name, value in cell.items()}) for index, cell in enumerate(cells))
     seen: dict[str, Condition] = {}
     for condition in found:
         twin = seen.setdefault(condition.key, condition)

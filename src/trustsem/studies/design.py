@@ -172,7 +172,8 @@ class Study:
     @cached_property
     def cells(self) -> tuple[Condition, ...]:
         """The conditions, in order."""
-        return expand(self.conditions, self.factors())
+        full = {name: ".".join(place) for name, place in self.options().items()}
+        return expand(self.conditions, self.factors(), full)
 
     def factors(self) -> tuple[str, ...]:
         """Return the names of everything that a condition may vary."""

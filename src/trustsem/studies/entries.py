@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trustsem.errors import OptionError, TrustsemError
+from trustsem.errors import OptionError
 from trustsem.simulators import Generator, Wrapper, find
 
 if TYPE_CHECKING:
@@ -67,12 +67,7 @@ def read_generator(entry: Mapping[str, Any]) -> Generator:
     for name in options:
         if name not in known:
             raise OptionError(f"The generator {entry['kind']} has no option {name!r}. It has {', '.join(known) or 'none'}.")
-    try:
-        return kind(**options)
-    except (TypeError, ValueError, AttributeError) as error:  # a list, table or text where nobody expects one
-        if isinstance(error, TrustsemError):
-            raise
-        raise OptionError(f"The generator {entry['kind']} cannot be made of {options!r} ({error}). See `help(trustsem.{entry['kind']})`.") from error
+    return kind(**options)
 
 
 def analysis_entry(analysis: Analysis) -> dict[str, Any]:

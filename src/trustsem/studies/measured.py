@@ -39,9 +39,14 @@ def measured(
             if name in MEASURES:
                 with np.errstate(all="ignore"):
                     value = MEASURES[name](replications)
-                if value.n_used and not math.isnan(value.value):
+                if (value.n_used and not math.isnan(value.value)) or (not len(est) and len(found) and name in _rates_of(truth)):
                     rows.append({"parameter": parameter, "truth": truth, "measure": name, **_row(value, len(found), name in RATES)})
     return rows
+
+
+def _rates_of(truth: float) -> tuple[str, ...]:
+    """Return the rates that a parameter with this true value has: they are shown, with their bounds, also where no replication has a result."""
+    return () if math.isnan(truth) else ("coverage", "type_1_error") if truth == 0.0 else ("coverage", "power")
 
 
 def _fit_rate(name: str, analysis: AnalysisLayout, found: Outcomes, level: float) -> Measured:
@@ -58,6 +63,6 @@ def _fit_rate(name: str, analysis: AnalysisLayout, found: Outcomes, level: float
 
 def _row(value: Measured, n: int, bounded: bool) -> dict[str, Any]:
     """Return a measure with its bounds: all unusable replications on one side, or all on the other."""
-    hits = value.value * value.n_used
+    hits = value.value * value.n_used if value.n_used else 0.0
     lower, upper = (hits / n, (hits + n - value.n_used) / n) if bounded and n else (math.nan, math.nan)
     return {"value": value.value, "mc_error": value.mc_error, "lower": lower, "upper": upper, "n_used": value.n_used, "replications": n}

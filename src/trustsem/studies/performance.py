@@ -60,6 +60,11 @@ class Replications:
     level: float
 
     @property
+    def known(self) -> bool:
+        """Whether there is a true value to compare with."""
+        return math.isfinite(self.truth)
+
+    @property
     def n(self) -> int:
         """How many there are."""
         return len(self.est)
@@ -151,7 +156,7 @@ def rmse(r: Replications) -> Measured:
 
 def coverage(r: Replications) -> Measured:
     """Return how often intervals hold the true value."""
-    return rate(r.covers(r.truth))
+    return rate(r.covers(r.truth)) if r.known else NOTHING
 
 
 def bias_eliminated_coverage(r: Replications) -> Measured:
@@ -161,7 +166,7 @@ def bias_eliminated_coverage(r: Replications) -> Measured:
 
 def power(r: Replications) -> Measured:
     """Return how often zero is rejected, where the true value is not zero."""
-    return rate(r.rejects) if r.truth != 0 else NOTHING
+    return rate(r.rejects) if r.known and r.truth != 0 else NOTHING
 
 
 def type_1_error(r: Replications) -> Measured:
@@ -177,13 +182,13 @@ def ci_width(r: Replications) -> Measured:
 def type_s_error(r: Replications) -> Measured:
     """Return how often the sign is wrong among the estimates that are significant."""
     found = r.est[r.tested][r.rejects]
-    return rate(np.sign(found) != np.sign(r.truth)) if r.truth != 0 else NOTHING
+    return rate(np.sign(found) != np.sign(r.truth)) if r.known and r.truth != 0 else NOTHING
 
 
 def type_m_error(r: Replications) -> Measured:
     """Return by which factor the estimates that are significant exaggerate, on average."""
     found = r.est[r.tested][r.rejects]
-    return mean(np.abs(found / r.truth)) if r.truth != 0 else NOTHING
+    return mean(np.abs(found / r.truth)) if r.known and r.truth != 0 else NOTHING
 
 
 # A new measure is a new function and a new row here.

@@ -64,6 +64,11 @@ class StudyResult:
         """Whether every replication of every condition is there."""
         return all(count >= self.study.replications for count in self.counts)
 
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """What distinguishes the conditions."""
+        return tuple(dict.fromkeys(name for layout in self.layout for name in layout.settings))
+
     # Everything that was kept
 
     @property
@@ -80,7 +85,7 @@ class StudyResult:
     def failures(self) -> pd.DataFrame:
         """The analyses that have no result: factors, ``key replication analysis reason``; `ts.replay` takes the key."""
         table = self.fits
-        columns = [name for name in table.columns if name in (*shown(self.layout[0]), "key", "replication", "analysis", "reason")]
+        columns = [name for name in table.columns if name in (*self.factors, "key", "replication", "analysis", "reason")]
         return table.loc[~table["converged"].astype(bool), columns].reset_index(drop=True)
 
     # What it amounts to
@@ -143,7 +148,7 @@ class StudyResult:
                     start = {**shown(layout), "analysis": analysis.name}
                     rows += [start | row for row in measured(analysis, found, wanted, which, usable, level)]
         columns = [
-            *shown(self.layout[0]),
+            *self.factors,
             "analysis",
             "parameter",
             "truth",
@@ -190,7 +195,7 @@ class StudyResult:
         """
         wanted = [measures] if isinstance(measures, str) else list(measures)
         tall = self.performance(wanted, **{"parameters": self.paths, **choice})
-        return tidy.printed(tall, [*shown(self.layout[0]), "analysis", "parameter"], wanted, digits, bounds)
+        return tidy.printed(tall, [*self.factors, "analysis", "parameter"], wanted, digits, bounds)
 
     def fit_indices(self, names: str | Sequence[str] | None = None, quantiles: Sequence[float] = (0.05, 0.5, 0.95)) -> pd.DataFrame:
         """Return the distribution of the fit measures over converged replications.

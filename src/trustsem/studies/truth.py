@@ -10,7 +10,7 @@ import numpy as np
 from trustsem.kernels.structure import INTERCEPT, PATH, Reals
 from trustsem.model.population import Population
 from trustsem.model.ram import Model
-from trustsem.spec.table import Row
+from trustsem.studies.metric import marginal
 
 __all__ = ["true_values"]
 
@@ -36,9 +36,11 @@ def true_values(populations: Sequence[Population | None], model: Model, standard
 
     Notes
     -----
-    The value of a path between two variables of the population is the population's own, 0 if there is no such path: the estimand is the truth, not
-    what a misspecified analysis converges to. Latent variables are rescaled to the metric that the fixed values of the analysis give them, be it a
-    loading or a variance.
+    The value of a path between two variables of the population is the population's own, 0 if there is no such path; where the analysis leaves
+    variables out, effects that run through them are added (latent projection). The estimand is the truth, not what a misspecified analysis converges
+    to. What the analysis does not explain has its total variances and covariances. Latent variables are in the metric, and in the place, that fixed
+    values of the analysis give them. Of data with contextual effects the truth is that of people within teams; of groups analysed together, that
+    within groups.
     """
     if model.table.n_groups == 1 and len(populations) > 1:
         each = [true_values([one], model, standardized) for one in populations]
@@ -60,57 +62,25 @@ def _same(one: float, other: float) -> bool:
 
 def _fill(values: Reals, group: int, population: Population, model: Model, standardized: bool) -> None:
     """Enter the true values of the rows of one group."""
-    block, layout = population.implied_blocks[0], population.compiled.blocks[0]
-    place = {name: at for at, name in enumerate(layout.variables)}
-    rows = [row for row in model.table.rows if row.group == group and row.level == 1]
-    factor = _scales(rows, place, layout.observed, block.A, block.S)
+    own = marginal(population, model, group, values)
     if standardized:
-        factor = np.sign(factor) / np.sqrt(np.diag(block.V))  # a negative marker turns the latent variable round
-    residual = np.sqrt(np.where(np.diag(block.S) > 0, np.diag(block.S), np.nan)) if standardized else None
+        own = own.scaled(1.0 / np.sqrt(np.diag(own.V)))
+    residuals, intercepts = own.residuals, own.intercepts
+    with np.errstate(all="ignore"):
+        sd = np.sqrt(np.diag(residuals))
     for k, row in enumerate(model.table.rows):
-        within = row.level == 1 and (not model.two_level or model.cells[k].kind == PATH)
-        if row.group == group and within:
-            values[k] = _value(row, k, model, place, (block.A, block.S, block.m), factor, residual)
-
-
-def _value(
-    row: Row, k: int, model: Model, place: dict[str, int], matrices: tuple[Reals, Reals, Reals], factor: Reals, residual: Reals | None
-) -> float:
-    kind = model.cells[k].kind
-    left, right = (row.rhs, row.lhs) if row.op == "=~" else (row.lhs, row.rhs)  # effect and cause, where it is a path
-    if left not in place or (kind != INTERCEPT and right not in place):
-        return math.nan
-    i = place[left]
-    if kind == INTERCEPT:
-        return float(matrices[2][i] * factor[i])
-    j = place[right]
-    if kind == PATH:
-        return float(matrices[0][i, j] * factor[i] / factor[j])
-    if residual is not None and i != j:
-        return float(matrices[1][i, j] / (residual[i] * residual[j]))
-    return float(matrices[1][i, j] * factor[i] * factor[j])
-
-
-def _scales(rows: Sequence[Row], place: dict[str, int], observed: Sequence[str], A: Reals, S: Reals) -> Reals:
-    """Return the factor (m,) by which every variable of the population is multiplied in the metric of the analysis; NaN where it is not defined."""
-    factor = np.ones(len(place))
-    latent = {row.lhs for row in rows if row.op == "=~"} & (set(place) - set(observed))
-    for name in latent:
-        factor[place[name]] = _scale(name, rows, place, observed, A, S)
-    return factor
-
-
-def _scale(name: str, rows: Sequence[Row], place: dict[str, int], observed: Sequence[str], A: Reals, S: Reals) -> float:
-    j = place[name]
-    for row in rows:
-        fixed = not row.free and not math.isnan(row.ustart) and row.ustart != 0.0
-        if fixed and row.op == "=~" and row.lhs == name and row.rhs in observed and row.rhs in place:
-            loading = A[place[row.rhs], j]
-            return float(loading / row.ustart) if loading != 0 else math.nan
-    for row in rows:
-        if not row.free and row.op == "~~" and row.lhs == row.rhs == name and row.ustart > 0:
-            return float(math.sqrt(row.ustart / S[j, j])) if S[j, j] > 0 else math.nan
-    return 1.0  # scaled by something else, such as another latent variable: taken as it is
+        kind = model.cells[k].kind
+        left, right = (row.rhs, row.lhs) if row.op == "=~" else (row.lhs, row.rhs)  # effect and cause, where it is a path
+        here = row.group == group and row.level == 1 and left in own.place and (kind == INTERCEPT or right in own.place)
+        # Of two levels the paths within are those of the population; variances, and what is standardized by them, are not.
+        if not here or (model.two_level and (standardized or kind != PATH)):
+            continue
+        i = own.place[left]
+        if kind == INTERCEPT:
+            values[k] = intercepts[i]
+            continue
+        j = own.place[right]
+        values[k] = own.A[i, j] if kind == PATH else residuals[i, j] / (sd[i] * sd[j] if standardized and i != j else 1.0)
 
 
 def _definitions(model: Model, values: Reals) -> dict[str, float]:

@@ -167,7 +167,9 @@ def test_an_unrescaled_covariance_is_taken_as_divided_by_n():
 
 
 @pytest.mark.filterwarnings("ignore::trustsem.errors.TrustsemWarning")
-@pytest.mark.parametrize("options", [{}, {"estimator": "MLR"}, {"estimator": "GLS"}, {"estimator": "ULSMV"}, {"missing": "fiml", "estimator": "MLR"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"estimator": "MLR"}, {"estimator": "GLS"}, {"estimator": "ULSMV"}, {"missing": "fiml", "estimator": "MLR"}], ids=str
+)
 def test_single_measures_are_those_of_the_whole(options):
     """A loop over samples asks for a few measures, and gets what `fit_measures` would say, one by one."""
     data = ts.load_dataset("holzinger_swineford")

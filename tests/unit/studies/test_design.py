@@ -91,6 +91,19 @@ def test_streams_of_many_replications_are_uncorrelated():
     assert np.abs(r).max() < 5.0 / np.sqrt(200)
 
 
+def test_equal_conditions_have_equal_streams_however_they_are_written():
+    holes = ts.Missing(ts.Gaussian())
+    keys = {
+        study(generator=holes, conditions=[cell]).cells[0].key
+        for cell in ({"rate": 0}, {"rate": 0.0}, {"rate": -0.0}, {"Missing.rate": 0}, {"Missing.rate": 0.0})
+    }
+    assert len(keys) == 1
+    with pytest.raises(ts.OptionError, match="Conditions 1 and 2 are the same"):
+        study(generator=holes, conditions={"rate": [0, 0.0]})
+    with pytest.raises(ts.OptionError, match=r"'Missing\.rate' two values"):
+        study(generator=holes, conditions=[{"rate": 0.1, "Missing.rate": 0.2}])
+
+
 def test_options_have_short_names_where_they_are_unambiguous():
     names = study(generator=ts.Gaussian()).options()
     assert names["empirical"] == ("Gaussian", "empirical") == names["Gaussian.empirical"]

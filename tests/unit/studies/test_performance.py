@@ -87,6 +87,43 @@ def test_nothing_is_said_without_replications_or_errors():
             assert function(constant).n_used == 0, name
 
 
+def test_without_a_true_value_nothing_is_compared_with_it():
+    unknown = Replications(np.array([0.1, 0.4]), np.array([0.1, 0.1]), math.nan, 0.95)
+    for name in ("coverage", "power", "type_1_error", "type_s_error", "type_m_error", "bias", "relative_bias", "rmse"):
+        value = MEASURES[name](unknown)
+        assert value.n_used == 0 or math.isnan(value.value), name
+    study = ts.Study(ts.Population("y ~ x", {"y~x": 0.3, "y~~y": 0.91, "x~~x": 1.0}), replications=5, n=50, generator=ts.Likert(ts.Gaussian()))
+    table = ts.run(study, executor="serial").performance(parameters="y~x")
+    assert set(table["measure"]) == {
+        "empirical_se",
+        "model_se",
+        "se_ratio",
+        "bias_eliminated_coverage",
+        "ci_width",
+        "convergence",
+        "admissibility",
+        "rejection",
+    }
+
+
+def test_where_nothing_has_a_result_rates_are_still_bounded():
+    study = ts.Study(ts.Population("y ~ x", {"y~x": 0.3, "y~~y": 0.91, "x~~x": 1.0}), conditions={"n": [2, 50]}, replications=5)
+    result = ts.run(study, executor="serial")
+    row = result.performance("power", parameters="y~x").iloc[0]
+    assert math.isnan(row["value"])
+    assert (row["lower"], row["upper"], row["n_used"], row["replications"]) == (0.0, 1.0, 0, 5)
+    assert result.table(["power"], bounds=True)["power"].iloc[0].endswith("[0.000, 1.000]")
+
+
+def test_conditions_with_different_factors_have_all_columns():
+    population = ts.Population("y ~ x", {"y~x": 0.3, "y~~y": 0.91, "x~~x": 1.0})
+    study = ts.Study(population, conditions=[{"n": 30}, {"y~x": 0.5, "n": 40}], replications=3)
+    result = ts.run(study, executor="serial")
+    assert result.factors == ("n", "y~x")
+    assert list(result.performance("bias", parameters="y~x")["y~x"].fillna(-1)) == [-1, 0.5]
+    assert list(result.table("bias", parameters="y~x").columns) == ["n", "y~x", "analysis", "parameter", "bias"]
+
+
 def test_replications_for_a_wanted_error():
     assert ts.replications_for(0.01, proportion=0.5) == 2500
     assert ts.replications_for(0.005, proportion=0.95) == 1900  # Morris, White & Crowther (2019), section 5.3: coverage to half a point

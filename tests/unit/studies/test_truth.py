@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import trustsem as ts
 from trustsem.studies.prepare import prepare
+from trustsem.studies.task import fit_analysis
 from trustsem.studies.truth import true_values
 
 TEXT = "f =~ a + b + c\ng =~ d + e + h\ng ~ f"
@@ -45,6 +47,67 @@ def test_true_models_fitted_to_exact_moments_give_the_true_values(name, standard
     assert len(truth) >= 13
     for parameter, value in truth.items():
         assert value == pytest.approx(found[parameter], abs=2e-5), parameter
+
+
+def converges_to(population, analysis, generator=None):
+    """Return what an analysis finds in a large sample with exactly the population's moments, and the truth that a study would compare it with."""
+    generator = generator or ts.Gaussian(empirical=True)
+    study = ts.Study(population, {"a": analysis}, generator=generator, n=200_000)
+    ready = prepare(study, study.cells[0])
+    fit = fit_analysis(ready.analyses[0], ready.sampler.rows(study.n, np.random.default_rng(1)))
+    assert fit.chisq.statistic < 1e-3  # the analysis is true
+    kept = "est_std" if analysis.standardized else "est"
+    table = fit.standardized_solution(ci=False) if analysis.standardized else fit.parameter_estimates(ci=False)
+    suffix = [f".g{group}" if group > 1 else "" for group in table["group"]] if "group" in table else [""] * len(table)
+    names = [
+        label or f"{lhs}{op}{rhs}{end}"
+        for label, lhs, op, rhs, end in zip(table["label"], table["lhs"], table["op"], table["rhs"], suffix, strict=True)
+    ]
+    found = dict(zip(names, table[kept], strict=True))
+    return found, dict(zip(ready.analyses[0].parameters, ready.analyses[0].truth, strict=True))
+
+
+MEANS = ts.Population(TEXT + "\nf ~ 1\n" + "\n".join(f"{v} ~ 1" for v in "abcdeh"), VALUES | {"f~1": 1.0} | {f"{v}~1": 3.0 for v in "abcdeh"})
+SECOND = ts.Population(
+    "f =~ a + b + c\ng =~ d + e + h\nk =~ p + q + r\ns =~ f + g + k",
+    {f"{name}": 0.9 for name in ("f=~b", "f=~c", "g=~e", "g=~h", "k=~q", "k=~r", "s=~g", "s=~k")} | {f"{v}~~{v}": 0.6 for v in "abcdehpqrfgks"},
+)
+NEGATIVE = ts.Population(
+    TEXT.replace("f =~ a", "f =~ NA*a") + "\nf ~~ 1*f", {name: value for name, value in VALUES.items() if name != "f~~f"} | {"f=~a": -0.9}
+)
+TRUE_ANALYSES = {
+    "correlated factors for a path": (POPULATION, ts.Analysis("f =~ a + b + c\ng =~ d + e + h\nf ~~ g")),
+    "correlated factors, unit variances": (POPULATION, ts.Analysis("f =~ a + b + c\ng =~ d + e + h\nf ~~ g", std_lv=True)),
+    "one of two factors": (POPULATION, ts.Analysis("g =~ d + e + h")),
+    "first order for second order": (SECOND, ts.Analysis("f =~ a + b + c\ng =~ d + e + h\nk =~ p + q + r")),
+    "second order, other markers": (SECOND, ts.Analysis("f =~ NA*a + 1*b + c\ng =~ d + e + h\nk =~ p + q + r\ns =~ NA*f + 1*g + k")),
+    "latent means that the analysis does not have": (MEANS, ts.Analysis(TEXT, meanstructure=True)),
+    "latent means": (MEANS, ts.Analysis(TEXT + "\nf ~ 1\na ~ 0*1", meanstructure=True)),
+    "a negative first loading": (NEGATIVE, ts.Analysis(TEXT, std_lv=True)),
+    "a negative marker": (NEGATIVE, ts.Analysis(TEXT)),
+}
+
+
+@pytest.mark.parametrize("standardized", [False, True])
+@pytest.mark.parametrize("name", TRUE_ANALYSES)
+def test_true_analyses_that_look_otherwise_have_the_truth_of_their_own_metric(name, standardized):
+    population, analysis = TRUE_ANALYSES[name]
+    found, truth = converges_to(population, dataclasses.replace(analysis, standardized=standardized))
+    assert sum(not math.isnan(value) for value in truth.values()) == len(truth) > 5
+    for parameter, value in truth.items():
+        assert value == pytest.approx(found[parameter], abs=2e-4), parameter
+
+
+@pytest.mark.parametrize("equal", [(), ("loadings",), ("loadings", "intercepts")])
+@pytest.mark.parametrize("std_lv", [False, True])
+def test_groups_that_share_parameters_share_their_metric(equal, std_lv):
+    generator = ts.Grouped(
+        ts.Gaussian(empirical=True), {"one": 0.5, "two": 0.5}, paths={"two": {"g~f": 0.2}}, means={"two": {"f": 0.5}} if len(equal) == 2 else {}
+    )
+    analysis = ts.Analysis(TEXT, group="group", group_equal=list(equal), std_lv=std_lv)
+    found, truth = converges_to(POPULATION, analysis, generator)
+    for parameter, value in truth.items():
+        assert value == pytest.approx(found[parameter], abs=2e-4), parameter
 
 
 def test_what_a_wrong_model_leaves_out_is_still_true():
