@@ -128,5 +128,8 @@ MISTAKES: dict[str, Mistake] = {
     "impossible misfit": Mistake(
         lambda: cut(misfit={"a": {"covariances": {"a~~z": 0.2}}}), ts.OptionError, ("The misfit 'a' is not possible", "'z'")
     ),
-    "unknown measure of misfit": Mistake(lambda: cut(measures=("fit",)), ts.OptionError, ("measures= names 'fit'", "At least 20")),
+    "unknown measure of misfit": Mistake(lambda: cut(measures=("fit",)), ts.OptionError, ("measures= names 'fit'", "no fit measure")),
+    "a measure that the estimator does not have": Mistake(
+        lambda: cut(measures=("cfi_robust",)), ts.OptionError, ("measures= names 'cfi_robust'", "least 20")
+    ),
 }

@@ -182,6 +182,7 @@ MISTAKES: dict[str, Mistake] = {
     "no analyses": Mistake(lambda: study(analyses={}), OPTION, ("analyses=", "at least one")),
     "analysis as text": Mistake(lambda: study(analyses={"a": "y ~ x"}), OPTION, ("'a'", "Analysis")),
     "model of an analysis": Mistake(lambda: ts.Analysis(3), OPTION, ("model=", "'int'")),
+    "misspelt fit measure": Mistake(lambda: ts.Analysis(measures=["rmsae"]), OPTION, ("'rmsae'", "Did you mean 'rmsea'")),
     "data of an analysis": Mistake(lambda: ts.Analysis(options={"sample_cov": 1}), OPTION, ("'sample_cov'", "every replication")),
     "conditions as text": Mistake(lambda: study(conditions="n"), OPTION, ("conditions='n'", "{'n': [200, 400]}")),
     "a level that is no list": Mistake(lambda: study(conditions={"n": 100}), OPTION, ("'n'", "100", "list")),

@@ -40,7 +40,7 @@ def blocks(text: str, language: str) -> list[tuple[str, str]]:
     return [(m[1] or "", m[2]) for m in re.finditer(rf'^```{language}(?: title="(.*?)")?\n(.*?)^```$', text, flags=re.MULTILINE | re.DOTALL)]
 
 
-STUDIED = [DOCS / "simulation.md", DOCS / "studies.md"]
+STUDIED = [DOCS / "simulation.md", DOCS / "studies.md", DOCS / "planning.md"]
 
 
 @pytest.mark.slow

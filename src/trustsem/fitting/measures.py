@@ -32,7 +32,19 @@ if TYPE_CHECKING:
     from trustsem.fitting.fit import Fit
     from trustsem.inference.scaled import ScaledTest
 
-__all__ = ["all_measures", "robust_statistics"]
+__all__ = ["MEASURE_NAMES", "all_measures", "robust_statistics"]
+
+# Every name that a fit may have, whatever the estimator; a test compares.
+_NAMES = """
+npar fmin chisq df pvalue chisq_scaled df_scaled pvalue_scaled chisq_scaling_factor baseline_chisq baseline_df baseline_pvalue
+baseline_chisq_scaled baseline_df_scaled baseline_pvalue_scaled baseline_chisq_scaling_factor cfi tli cfi_scaled tli_scaled cfi_robust tli_robust
+nnfi rfi nfi pnfi ifi rni nnfi_scaled rfi_scaled nfi_scaled pnfi_scaled ifi_scaled rni_scaled nnfi_robust rni_robust logl unrestricted_logl aic bic
+ntotal bic2 scaling_factor_h1 scaling_factor_h0 rmsea rmsea_ci_lower rmsea_ci_upper rmsea_ci_level rmsea_pvalue rmsea_close_h0
+rmsea_notclose_pvalue rmsea_notclose_h0 rmsea_scaled rmsea_ci_lower_scaled rmsea_ci_upper_scaled rmsea_pvalue_scaled rmsea_notclose_pvalue_scaled
+rmsea_robust rmsea_ci_lower_robust rmsea_ci_upper_robust rmsea_pvalue_robust rmsea_notclose_pvalue_robust rmr rmr_nomean srmr srmr_bentler
+srmr_bentler_nomean crmr crmr_nomean srmr_mplus srmr_mplus_nomean srmr_within srmr_between cn_05 cn_01 gfi agfi pgfi mfi ecvi
+"""
+MEASURE_NAMES = tuple(_NAMES.split())
 
 
 # Names by which groups of measures are recognised.

@@ -13,6 +13,7 @@ import numpy as np
 from trustsem.errors import OptionError
 from trustsem.kernels.structure import Integers, Reals
 from trustsem.model.population import Moments, Population
+from trustsem.options import check_flag
 from trustsem.populations.altering import alter
 from trustsem.populations.coefficients import items_of, read_coefficients, read_number
 from trustsem.populations.per_item import check_items, plain
@@ -100,8 +101,7 @@ class Grouped(Wrapper):
         for inner in chain(self.inner):
             if isinstance(inner, Grouped) and inner.group == self.group:
                 raise OptionError(f"group={self.group!r} is the column of two Grouped generators. Give them different names.")
-        if not isinstance(self.random, bool):
-            raise OptionError(f"random={self.random!r} is not a yes or no. Give True or False.")
+        check_flag("random", self.random)
 
     def prepare(self, population: Population) -> GroupedSampler:
         """Return the sampler for `population`."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
-from trustsem.errors import OptionError
+from trustsem.errors import OptionError, closest
+from trustsem.fitting.measures import MEASURE_NAMES
 from trustsem.model.population import Population
 from trustsem.options import check_count, choose
 from trustsem.simulators import Generator, chain, find
@@ -83,6 +84,9 @@ class Analysis:
         measures = (given,) if isinstance(given, str) else given
         if not isinstance(measures, Sequence) or not all(isinstance(name, str) for name in measures):
             raise OptionError(f"measures={measures!r} of an analysis are no names of fit measures. Give a list such as ['chisq', 'cfi'].")
+        for name in measures:
+            if name not in MEASURE_NAMES:
+                raise OptionError(f"measures= names {name!r}, which is no fit measure.{closest(name, MEASURE_NAMES)}")
         object.__setattr__(self, "measures", tuple(measures))
         for name in ("group_label", "start", "sample_cov", "sample_nobs", "engine"):
             if name in self.options:

@@ -10,6 +10,7 @@ import pytest
 
 import trustsem as ts
 from helpers import holzinger, quietly
+from trustsem.fitting.measures import MEASURE_NAMES
 
 DATA = holzinger()
 TEXT = "visual =~ x1 + x2 + x3\ntextual =~ x4 + x5 + x6\nspeed =~ x7 + x8 + x9\nspeed ~ a*visual + b*textual\nab := a*b"
@@ -178,6 +179,7 @@ def test_single_measures_are_those_of_the_whole(options):
     fit = ts.cfa("visual =~ x1 + x2 + x3\ntextual =~ x4 + x5 + x6", data, **options)
     whole = fit.fit_measures()
     assert len(whole) > 35
+    assert set(whole.index) <= set(MEASURE_NAMES)
     for name, value in whole.items():
         assert fit.measures([name])[name] == pytest.approx(value, nan_ok=True, rel=0, abs=0), name
     assert fit.measures([]) == fit.measures(["strange"]) == {}
