@@ -65,7 +65,8 @@ def printed(tall: pd.DataFrame, keys: Sequence[str], measures: Sequence[str], di
 
     rows: dict[tuple[Any, ...], dict[str, str]] = {}
     for record in tall.to_dict("records"):
-        text = f"{number(record['value'], digits)} ({number(record['mc_error'], digits)})"
+        known = record["value"] == record["value"]
+        text = f"{number(record['value'], digits)} ({number(record['mc_error'], digits)})" if known else "no result"
         if bounds and record["lower"] == record["lower"]:
             text += f" [{number(record['lower'], digits)}, {number(record['upper'], digits)}]"
         rows.setdefault(tuple(record[name] for name in keys), {})[record["measure"]] = text
