@@ -102,6 +102,15 @@ class Dying(Executor):
         return future
 
 
+class Dead(Executor):
+    """Workers that died before anything was handed to them."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        from concurrent.futures.process import BrokenProcessPool
+
+        raise BrokenProcessPool("all workers died")
+
+
 def dying_processes() -> Any:
     from trustsem.studies import executors
 
@@ -252,6 +261,7 @@ MISTAKES: dict[str, Mistake] = {
     "unknown executor": Mistake(lambda: run(executor="cluster"), OPTION, ("executor='cluster'", "'processes'", "Dask")),
     "no processes": Mistake(lambda: run(executor=0), OPTION, ("executor=0",)),
     "foreign workers that die": Mistake(lambda: run(executor=Dying()), STUDY, ("workers of executor= died", "goes on where it stopped")),
+    "foreign workers that are dead": Mistake(lambda: run(executor=Dead()), STUDY, ("workers of executor= died (all workers died)",)),
     "workers that die again and again": Mistake(dying_processes, STUDY, ("died 3 times", "executor=1")),
     "processes in a process": Mistake(in_a_worker, STUDY, ("__main__", "executor='serial'")),
     "Dask that is not installed": Mistake(without_dask, OPTION, ("not installed", "trustsem[dask]")),

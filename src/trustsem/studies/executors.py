@@ -72,6 +72,14 @@ class Crew:
         if self._own:
             self._executor.shutdown(wait=True, cancel_futures=True)
 
+    def abandon(self) -> None:
+        """Stop own workers in the middle of what they do."""
+        if self._own:
+            processes = list((getattr(self._executor, "_processes", None) or {}).values())
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.terminate()
+
 
 def died(error: BaseException) -> bool:
     """Return whether `error` says that a worker died, not that the work went wrong."""
@@ -98,8 +106,11 @@ def crew(executor: Any) -> Iterator[Crew]:
     made, close = _make(executor)
     try:
         yield made
-    finally:
         made.close()
+    except BaseException:
+        made.abandon()
+        raise
+    finally:
         close()
 
 

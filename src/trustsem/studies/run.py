@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -159,9 +159,7 @@ def _work(workers: Crew, prepared: Sequence[PreparedCondition], jobs: Sequence[_
     running: dict[Future[Chunk], tuple[_Job, int]] = {}
     try:
         while waiting or running:
-            while waiting and len(running) < 2 * workers.workers:
-                job, attempt = waiting.popleft()
-                running[_hand_over(workers, prepared, job)] = (job, attempt)
+            _hand_out(workers, prepared, waiting, running)
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 job, attempt = running.pop(future)
@@ -175,10 +173,7 @@ def _work(workers: Crew, prepared: Sequence[PreparedCondition], jobs: Sequence[_
                         other.cancel()
                         waiting.append((lost, tries))
                     running.clear()
-                    if not workers.renew():
-                        raise StudyError(
-                            f"The workers of executor= died ({error}). Start new ones and run the study again: it goes on where it stopped."
-                        )
+                    _renew(workers, error)
                     break
                 else:
                     future.result()  # raises it
@@ -187,8 +182,24 @@ def _work(workers: Crew, prepared: Sequence[PreparedCondition], jobs: Sequence[_
             future.cancel()
 
 
-def _hand_over(workers: Crew, prepared: Sequence[PreparedCondition], job: _Job) -> Future[Chunk]:
-    return workers.submit(pinned_chunk, prepared[job.condition], job.first, job.last)
+def _hand_out(
+    workers: Crew, prepared: Sequence[PreparedCondition], waiting: deque[tuple[_Job, int]], running: dict[Future[Chunk], tuple[_Job, int]]
+) -> None:
+    """Give workers what they can hold."""
+    while waiting and len(running) < 2 * workers.workers:
+        job, attempt = waiting.popleft()
+        try:
+            running[workers.submit(pinned_chunk, prepared[job.condition], job.first, job.last)] = (job, attempt)
+        except BrokenExecutor as error:  # a worker died before this was handed over; what is under way will say so too
+            waiting.append((job, _again(job, attempt, error)))
+            if running:
+                return
+            _renew(workers, error)
+
+
+def _renew(workers: Crew, error: BaseException) -> None:
+    if not workers.renew():
+        raise StudyError(f"The workers of executor= died ({error}). Start new ones and run the study again: it goes on where it stopped.")
 
 
 def _again(job: _Job, attempt: int, error: BaseException) -> int:

@@ -80,6 +80,7 @@ class FolderStore:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
+        self._sound: set[str] = set()  # chunks that were read, so that they need not be checked again
         about = self._about()
         self.chunk_size = int(about["chunk_size"])
         self.versions: Mapping[str, str] = about["versions"]
@@ -152,7 +153,9 @@ class FolderStore:
         found: list[set[Range]] = [set() for _ in self.layout]
         for place in self._files():
             condition, first, last = _place(place)
-            self._read(place)  # a damaged chunk is found before work begins
+            if place.name not in self._sound:
+                self._read(place)  # a damaged chunk is found before work begins
+                self._sound.add(place.name)
             found[condition].add((first, last))
         return found
 
@@ -171,6 +174,7 @@ class FolderStore:
                 f"The file {str(place)!r} is there already and is not overwritten. Another run may have written it; run the study again."
             )
         _write(place, chunk_bytes(chunk_table(chunk)))
+        self._sound.add(place.name)
 
     def outcomes(self, condition: int, analysis: int) -> Outcomes:
         """Return everything that is there of an analysis of a condition."""
