@@ -256,6 +256,7 @@ def test_every_code_of_the_core_occurs_here() -> None:
     occurring = {code for odd in ODD.values() for code in odd.codes}
     elsewhere = {
         "TS-MODEL-01": "unit/spec",
+        "TS-STUDY-01": "unit/studies",
         "TS-THEORY-01": "unit/theory",
         "TS-DATA-05": "unit/data",
         "TS-CMP-01": "unit/fitting",
