@@ -174,7 +174,10 @@ def test_samples_populations_and_estimators_survive_pickling():
 ERRORS = [
     errors.ModelSyntaxError("Bad token.", "f =~ x1 ++ x2", 8, 2),
     *(kind("What is wrong. What to do.") for kind in (errors.OptionError, errors.NotAvailableError, errors.ModelError, errors.IdentificationError)),
-    *(kind("What is wrong. What to do.") for kind in (errors.DataError, errors.TheoryError, errors.ConvergenceError, errors.TrustsemError)),
+    *(
+        kind("What is wrong. What to do.")
+        for kind in (errors.DataError, errors.TheoryError, errors.StudyError, errors.ConvergenceError, errors.TrustsemError)
+    ),
 ]
 
 
