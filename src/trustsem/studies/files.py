@@ -121,8 +121,8 @@ n = [150, 300, 600]
 # What is done with each data set. Options are those of ts.sem().
 [analyses.FIML]
 missing = "fiml"
-[analyses.listwise]
-missing = "listwise"
+[analyses.two_stage]
+missing = "two_stage"
 # model = """..."""       # lavaan syntax; by default the model of the population
 # standardized = true     # keep the standardized solution
 # small_sample = true     # keep the tests of Bartlett, Swain and Yuan

@@ -63,7 +63,7 @@ def test_every_hash_is_different():
 def test_the_skeleton_is_a_study():
     one = parse_study(study_skeleton())
     assert len(one.cells) == 6
-    assert set(one.analyses) == {"FIML", "listwise"}
+    assert set(one.analyses) == {"FIML", "two_stage"}
     assert type(one.generator).__name__ == "Missing"
 
 
