@@ -13,7 +13,12 @@ from typing import Any
 
 from trustsem.errors import OptionError, closest
 
-__all__ = ["Condition", "canonical", "expand"]
+__all__ = ["Condition", "canonical", "expand", "line_feeds"]
+
+
+def line_feeds(text: str) -> str:
+    """Return `text` with line feeds at the ends of its lines, as files have them: what is read back is then what was written."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def canonical(value: Any) -> str:

@@ -13,7 +13,7 @@ from trustsem.fitting.measures import MEASURE_NAMES
 from trustsem.model.population import Population
 from trustsem.options import check_count, choose
 from trustsem.simulators import Generator, chain, find
-from trustsem.studies.conditions import Condition, canonical, expand
+from trustsem.studies.conditions import Condition, canonical, expand, line_feeds
 from trustsem.studies.entries import study_entry
 from trustsem.studies.source import ModelSource, Source, TheorySource, source_of
 from trustsem.theory import Theory
@@ -76,6 +76,8 @@ class Analysis:
             object.__setattr__(self, "model", self.model.syntax())
         elif not isinstance(self.model, str | None):
             raise OptionError(f"model= of an analysis must be model text or a Theory, not {type(self.model).__name__!r}.")
+        elif self.model is not None:
+            object.__setattr__(self, "model", line_feeds(self.model))
         object.__setattr__(self, "function", choose("function", self.function, FUNCTIONS))
         for name in ("standardized", "small_sample"):
             if not isinstance(getattr(self, name), bool):
@@ -146,6 +148,7 @@ class Study:
         for name in ("name", "description"):
             if not isinstance(getattr(self, name), str):
                 raise OptionError(f"{name}={getattr(self, name)!r} is no text. Put it between quotes.")
+            object.__setattr__(self, name, line_feeds(getattr(self, name)))
         if not isinstance(self.population, Theory | Population | TheorySource | ModelSource):
             source_of(self.population)
         if not isinstance(self.generator, Generator):

@@ -16,6 +16,7 @@ from trustsem.spec.build import build_table
 from trustsem.spec.defaults import defaults_for
 from trustsem.spec.export import to_lavaan
 from trustsem.spec.table import ParameterTable
+from trustsem.studies.conditions import line_feeds
 from trustsem.theory import Theory, load_theory, parse_theory, theories
 from trustsem.theory.rivals import repeat_step
 from trustsem.theory.types import Step
@@ -45,6 +46,9 @@ class TheorySource:
     preset: str = "calibrated"
     paths: Mapping[str, float] = field(default_factory=dict)
     loadings: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "definition", line_feeds(self.definition))
 
     @cached_property
     def theory(self) -> Theory:
@@ -120,6 +124,9 @@ class ModelSource:
     model: str
     values: Mapping[str, float]
     function: str = "sem"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "model", line_feeds(self.model))
 
     @property
     def syntax(self) -> str:

@@ -101,6 +101,8 @@ class FolderStore:
             _check_same(place, study, extend)
             if load_study(place).hash != study.hash:
                 _describe(place, study, layout, cls(place).chunk_size)
+            if not (place / "layout.json").exists():  # deleted because it was damaged: it follows from the study
+                _write(place / "layout.json", _layout_bytes(layout))
             there = cls(place)
             _warn_of_other_versions(there)
             return there
@@ -129,7 +131,8 @@ class FolderStore:
         try:
             return read_layout(json.loads((self.folder / "layout.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StudyError(f"The file {str(self.folder / 'layout.json')!r} is damaged ({error}). Restore it from a copy.") from error
+            place = str(self.folder / "layout.json")
+            raise StudyError(f"The file {place!r} is damaged ({error}). Delete it and run the study again: it is made anew.") from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -228,8 +231,12 @@ def _describe(place: Path, study: Study, layout: Sequence[ConditionLayout], chun
     """Write what the folder is about; run.json comes last, so that a folder with it is complete."""
     about = {"schema": SCHEMA, "hash": study.hash, "chunk_size": chunk_size, "versions": _versions()}
     _write(place / "study.toml", study_text(study).encode())
-    _write(place / "layout.json", json.dumps(layout_entry(layout), indent=1, ensure_ascii=False).encode())
+    _write(place / "layout.json", _layout_bytes(layout))
     _write(place / "run.json", json.dumps(about, indent=1).encode())
+
+
+def _layout_bytes(layout: Sequence[ConditionLayout]) -> bytes:
+    return json.dumps(layout_entry(layout), indent=1, ensure_ascii=False).encode()
 
 
 def _versions() -> dict[str, str]:

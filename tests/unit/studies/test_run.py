@@ -130,6 +130,17 @@ def test_a_damaged_chunk_is_named_and_nothing_is_lost(damage, tmp_path):
     assert content(tmp_path / "s") == before
 
 
+def test_a_damaged_description_of_columns_is_made_anew(tmp_path):
+    run(small(10), tmp_path / "s", executor="serial")
+    before = content(tmp_path / "s")
+    (tmp_path / "s" / "layout.json").write_text('[{"key": ')
+    with pytest.raises(ts.StudyError, match=r"layout\.json' is damaged .*Delete it and run the study again"):
+        load_result(tmp_path / "s")
+    (tmp_path / "s" / "layout.json").unlink()
+    run(small(10), tmp_path / "s", executor="serial")
+    assert content(tmp_path / "s") == before
+
+
 def test_another_study_is_refused_and_the_difference_named(tmp_path):
     run(small(10), tmp_path / "s", executor="serial")
     before = content(tmp_path / "s")
