@@ -10,12 +10,11 @@ from typing import Any
 
 from trustsem.errors import OptionError, closest
 from trustsem.fitting.measures import MEASURE_NAMES
-from trustsem.model.population import Population
 from trustsem.options import check_count, choose
 from trustsem.simulators import Generator, chain, find
 from trustsem.studies.conditions import Condition, canonical, expand, line_feeds
 from trustsem.studies.entries import study_entry
-from trustsem.studies.source import ModelSource, Source, TheorySource, source_of
+from trustsem.studies.source import Source, TheorySource, source_of
 from trustsem.theory import Theory
 
 __all__ = ["Analysis", "Study"]
@@ -149,11 +148,9 @@ class Study:
             if not isinstance(getattr(self, name), str):
                 raise OptionError(f"{name}={getattr(self, name)!r} is no text. Put it between quotes.")
             object.__setattr__(self, name, line_feeds(getattr(self, name)))
-        if not isinstance(self.population, Theory | Population | TheorySource | ModelSource):
-            source_of(self.population)
+        object.__setattr__(self, "population", source_of(self.population, self.preset))
         if not isinstance(self.generator, Generator):
             raise OptionError(f"generator={self.generator!r} is not a generator. Give one such as `ts.Gaussian()`.")
-        object.__setattr__(self, "population", source_of(self.population, self.preset))
         if isinstance(self.population, TheorySource):
             object.__setattr__(self, "preset", self.population.preset)
         if isinstance(self.analyses, Analysis):
