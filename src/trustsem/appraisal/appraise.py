@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trustsem.appraisal.structure import fit_saturated
 from trustsem.appraisal.verdicts import RULE, Judgement, judge
 from trustsem.data.columns import open_table
 from trustsem.display import escape, html_banner, html_table, number, text_table, wrap
@@ -68,7 +69,12 @@ class Appraisal:
         return RULE
 
     @cached_property
-    def _estimates(self) -> pd.DataFrame:
+    def saturated(self) -> Fit:
+        """The saturated structure (see :mod:`trustsem.appraisal.structure`), fitted to the same rows in the same way."""
+        return fit_saturated(self.fit)
+
+    @cached_property
+    def estimates(self) -> pd.DataFrame:
         """Standardized solution with the unstandardized estimates beside it, for the rows of the claims."""
         standard = self.fit.standardized_solution(level=self.level)
         raw = self.fit.parameter_estimates(level=self.level)
@@ -87,7 +93,7 @@ class Appraisal:
         """Adjusted p-values and verdicts of the claims that state a direction; None if there can be none."""
         if self.withheld:
             return None
-        table, judged = self._estimates, self._judged
+        table, judged = self.estimates, self._judged
         signs = [_DIRECTION[claim.sign] for claim in self.claims if claim.sign in _DIRECTION]
         estimate, error = table["est_std"].to_numpy(float), table["se"].to_numpy(float)
         return judge(estimate[judged], error[judged], np.array(self.sesoi)[judged], signs, self.alpha)
@@ -102,7 +108,7 @@ class Appraisal:
         """
         import pandas as pd
 
-        table, judged = self._estimates, self.judgement
+        table, judged = self.estimates, self.judgement
         count, stated = len(self.claims), self._judged
 
         def spread(values: Any, otherwise: Any) -> np.ndarray:

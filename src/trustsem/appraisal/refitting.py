@@ -1,0 +1,67 @@
+"""Another model fitted to what a fit was fitted to, with the same conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from trustsem.estimators import find
+from trustsem.fitting.fit import Fit, check_counting_rule
+from trustsem.fitting.fitter import make_fitter
+from trustsem.fitting.tables import row_values
+from trustsem.model.ram import compile_model
+from trustsem.spec.build import build_table
+from trustsem.spec.defaults import defaults_for
+from trustsem.spec.table import ParameterTable
+
+__all__ = ["refit", "shared_values", "table_like"]
+
+
+def table_like(fit: Fit, text: str) -> ParameterTable:
+    """Return the parameter table of model text, read as the model of `fit` was: defaults of ``sem``, means if that has them."""
+    fixed_x = any(layout.fixed for layout in fit.model.blocks) or find(fit.options.estimator).fixed_x
+    defaults = replace(defaults_for("sem"), fixed_x=fixed_x, meanstructure=fit.model.has_means)
+    return build_table(text, defaults, n_groups=fit.model.table.n_groups)
+
+
+def refit(fit: Fit, model: str | ParameterTable, *, start: bool = True) -> Fit:
+    """Fit another model to the rows and with the options of `fit`.
+
+    Parameters
+    ----------
+    fit : Fit
+    model : str or ParameterTable
+        A model of (some of) the same observed variables.
+    start : bool
+        Begin where `fit` ended, as far as the two share parameters; from computed values if that does not converge.
+
+    Returns
+    -------
+    Fit
+        Warnings are recorded on it, not issued.
+
+    Raises
+    ------
+    ModelSyntaxError, ModelError, IdentificationError, DataError
+        As :func:`trustsem.sem`.
+    """
+    table = table_like(fit, model) if isinstance(model, str) else model
+    compiled = compile_model(table)
+    check_counting_rule(compiled)
+    far = make_fitter(compiled, fit.options)
+    sample = fit.sample.select(far.observed)
+    if start and fit.converged:
+        near = make_fitter(compiled, fit.options, shared_values(fit, table)).fit_sample(sample)
+        if near.converged:
+            return near
+    return far.fit_sample(sample)
+
+
+def shared_values(fit: Fit, table: ParameterTable) -> Mapping[str, float]:
+    """Return the estimates of `fit` under the names that the free parameters of `table` have, where both mean the same."""
+    rows = fit.model.table.rows
+    values = {(row.lhs, row.op, row.rhs, row.block): float(value) for row, value in zip(rows, row_values(fit), strict=True)}
+    values |= {(rhs, op, lhs, block): number for (lhs, op, rhs, block), number in list(values.items()) if op == "~~"}
+    free = [row for row in table.rows if row.free]
+    keys = [(row.lhs, row.op, row.rhs, row.block) for row in free]
+    return {name: values[key] for name, key in zip(table.parameter_names(), keys, strict=True) if key in values}
