@@ -46,7 +46,7 @@ LONG_FILES = {
     "theory/types.py": "the records of one file format",
     "theory/theory.py": "one class, mostly docstrings",
     "kernels/scoring.py": "one search",
-    "appraisal/appraise.py": "one result and how it is filled",
+    "appraisal/result.py": "one result and how it is told",
     "cli.py": "one short function for each subcommand",
 }
 LONG_FUNCTIONS = {

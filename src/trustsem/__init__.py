@@ -17,7 +17,8 @@ from trustsem.errors import (
 )
 
 if TYPE_CHECKING:
-    from trustsem.appraisal.appraise import Appraisal, appraise
+    from trustsem.appraisal.appraise import appraise
+    from trustsem.appraisal.result import Appraisal
     from trustsem.data import cor2cov, cov_from_lower, datasets, load_codebook, load_dataset, load_summary, read_table
     from trustsem.data.imputation import impute
     from trustsem.data.sample import Sample
@@ -77,7 +78,8 @@ if TYPE_CHECKING:
 else:
     # Names are looked up when they are first used, so that `import trustsem` and `trustsem --help` do not wait for numba and pandas.
     _HOMES = (
-        ("trustsem.appraisal.appraise", "Appraisal appraise"),
+        ("trustsem.appraisal.appraise", "appraise"),
+        ("trustsem.appraisal.result", "Appraisal"),
         ("trustsem.data", "cor2cov cov_from_lower datasets load_codebook load_dataset load_summary read_table"),
         ("trustsem.data.imputation", "impute"),
         ("trustsem.data.sample", "Sample"),
