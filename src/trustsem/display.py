@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 
 __all__ = [
+    "bullet",
     "escape",
     "heading",
     "html_banner",
@@ -97,6 +98,12 @@ def wrap(text: str, width: int = 78, indent: str = "") -> list[str]:
             joined = f"{indent}{word}"
         line = joined
     return [*lines, line] if line.strip() else lines
+
+
+def bullet(text: str, width: int = 110) -> list[str]:
+    """Break `text` into lines of at most `width` columns, as an item of a list: a dash, and what follows indented below it."""
+    lines = wrap(text, width, "  ")
+    return [f"- {lines[0][2:]}", *lines[1:]] if lines else []
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, align: str | None = None, indent: int = 2) -> list[str]:

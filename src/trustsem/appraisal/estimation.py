@@ -128,9 +128,8 @@ def _limits(categories: Mapping[str, int], incomplete: bool, options: Mapping[st
         beside = [text for text, there in (("missing values", incomplete), ("clusters", options.get("cluster") is not None)) if there]
         also = f" (there are also {_listed(beside)}, which no ordinal estimator here handles)" if beside else ""
         shown = ", ".join(few[:6]) + (" ..." if len(few) > 6 else "")
-        lines.append(
-            f"{len(few)} items have answers in fewer than five categories ({shown}){also}: treated as continuous, which makes loadings and paths too small."
-        )
+        count = f"{len(few)} items have answers in fewer than five categories ({shown}){also}"
+        lines.append(f"{count}: treated as continuous, which makes loadings and paths too small.")
     lines.append("The check by an ordinal estimator (WLSMV) is not available in this version.")
     return lines
 

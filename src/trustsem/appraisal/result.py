@@ -12,7 +12,7 @@ import numpy as np
 
 from trustsem.appraisal.structure import fit_saturated
 from trustsem.appraisal.verdicts import RULE, Judgement, judge
-from trustsem.display import escape, html_banner, html_table, number, text_table, wrap
+from trustsem.display import bullet, escape, html_banner, html_table, number, text_table, wrap
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.serialise import plain, versions
 from trustsem.inference.fit_measures import Chisq
@@ -191,7 +191,7 @@ class Appraisal:
         lines.append("")
         lines += wrap(self.rule, 110)
         for note in self.notes:
-            lines += wrap(f"- {note}", 110)
+            lines += bullet(note)
         return "\n".join(lines)
 
     __repr__ = __str__

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from trustsem.display import escape, html_table, number, text_table, wrap
+from trustsem.display import bullet, escape, html_table, number, text_table, wrap
 from trustsem.fitting.serialise import plain
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Told:
         if self.notes:
             lines.append("")
         for note in self.notes:
-            lines += wrap(f"- {note}", _WIDTH)
+            lines += bullet(note, _WIDTH)
         return "\n".join(lines)
 
     def __repr__(self) -> str:
