@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 STORE, PAGE = HERE / "worlds.json", HERE / "worlds.md"
 OPENING = """# Simulated worlds
 
-Every part of an appraisal makes promises: errors at a stated rate, severities that are frequencies, tipping points that tip. Here each promise is kept
+Every part of an appraisal makes promises: errors at a stated rate, severities that are frequencies, tipping points that tip. Here each is kept
 or broken in worlds whose truth is known, with Monte Carlo errors. The same worlds run at small size with every test of the library. To measure again:
 `python docs/make_worlds.py --measure`.
 """
