@@ -70,7 +70,8 @@ def _rivals(theory: Theory) -> list[str]:
     lines: list[str] = []
     for r in theory.contenders:
         lines += _table("rival", [("id", r.id), ("title", r.title), ("says", r.says), ("needs", r.needs), ("difference", r.difference)], r.provenance)
-        lines += _lines([("equivalent", r.equivalent), ("refusal", r.refusal)])
+        lines += _lines([("equivalent", r.equivalent), ("refusal", r.refusal), ("requires", r.requires), ("measurement", r.measurement)])
+        lines += [f"construct = {_inline(list(r.awaited._asdict().items()))}"] if r.awaited is not None else []
         lines += _lines([("remove", [" -> ".join(pair) for pair in r.remove]), ("uncorrelate", [" ~~ ".join(pair) for pair in r.uncorrelate])])
         if r.add:
             arrows = (

@@ -10,6 +10,7 @@ from trustsem.errors import closest
 from trustsem.theory.columns import is_name
 from trustsem.theory.entry import Entry
 from trustsem.theory.marks import Source, Statement
+from trustsem.theory.rival_claim import MEASUREMENTS, REQUIRES, Awaited, RivalClaim
 from trustsem.theory.types import (
     LEVELS,
     SIGNS,
@@ -20,7 +21,6 @@ from trustsem.theory.types import (
     Preset,
     Proposition,
     ResidualCovariance,
-    RivalClaim,
     Strategy,
 )
 
@@ -42,7 +42,10 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "covariance": ("left", "right", "free", *_STANDING),
         "measure": ("id", "construct", "name", *FACTS, *_STANDING),
         "preset": ("name", "title", "rival", "paths", "correlations", "residuals", *_STANDING),
-        "rival": ("id", "title", "says", "add", "remove", "uncorrelate", "needs", "difference", "equivalent", "refusal", *_STANDING),
+        "rival": (
+            *("id", "title", "says", "add", "remove", "uncorrelate", "needs", "difference", "equivalent", "refusal"),
+            *("requires", "construct", "measurement", *_STANDING),
+        ),
         "statement": ("about", "text", *_STANDING),
     }
 )
@@ -137,7 +140,7 @@ def read_rival(entry: Entry, sesoi: float) -> RivalClaim:
     add = []
     for number, values in enumerate(entry.tables("add"), 1):
         arrow = Entry({"provenance": [{"mark": "I"}], **values}, entry.file, entry.places, "rival", entry.index, entry.sources)
-        _only(entry, values)
+        _only(entry, "add", values, ("cause", "effect", "sign", "statement", "sesoi"))
         claim = Proposition(
             id=f"{name}.{number}",
             cause=arrow.text("cause"),
@@ -160,14 +163,28 @@ def read_rival(entry: Entry, sesoi: float) -> RivalClaim:
         equivalent=entry.text("equivalent", ""),
         refusal=entry.text("refusal", ""),
         provenance=provenance,
+        requires=entry.choice("requires", REQUIRES, ""),
+        awaited=_awaited(entry),
+        measurement=entry.choice("measurement", MEASUREMENTS, ""),
     )
 
 
-def _only(entry: Entry, values: Mapping[str, Any]) -> None:
-    allowed: Sequence[str] = ("cause", "effect", "sign", "statement", "sesoi")
+def _awaited(entry: Entry) -> Awaited | None:
+    values = entry.table_of("construct")
+    if not values:
+        return None
+    _only(entry, "construct", values, Awaited._fields)
+    new = Entry(values, entry.file, entry.places, "rival", entry.index, entry.sources)
+    name = new.text("name")
+    if not is_name(name):
+        entry.fail("construct", f"{name!r} cannot stand in model text. Use letters, digits, '_' and '.', no digit first.")
+    return Awaited(name, new.text("title", name), new.text("definition"), new.text("beside", ""))
+
+
+def _only(entry: Entry, where: str, values: Mapping[str, Any], allowed: Sequence[str]) -> None:
     for key in values:
         if key not in allowed:
-            entry.fail("add", f"Unknown key {key!r}. Allowed are {', '.join(allowed)}.{closest(key, allowed)}", key)
+            entry.fail(where, f"Unknown key {key!r}. Allowed are {', '.join(allowed)}.{closest(key, allowed)}", key)
 
 
 def read_statement(entry: Entry) -> Statement:

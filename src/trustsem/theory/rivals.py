@@ -6,17 +6,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trustsem.errors import TheoryError, closest
-from trustsem.theory import forms, text, variants
+from trustsem.theory import added, forms, text, variants
 from trustsem.theory.dropping import graph_of
+from trustsem.theory.measuring import general_factor, method_factor
 from trustsem.theory.projection import MixedGraph
-from trustsem.theory.types import Preset, RivalClaim, Step, arrow_key
+from trustsem.theory.rival_claim import RivalClaim
+from trustsem.theory.types import Preset, Step, arrow_key
 
 if TYPE_CHECKING:
     from trustsem.theory.theory import Theory
 
-__all__ = ["STEPS", "Rival", "apply_rival", "contend", "repeat_step", "rival_theory"]
+__all__ = ["STEPS", "Rival", "apply_rival", "contend", "repeat_step", "rival_theory", "with_rival"]
 
-STEPS = ("with_indicators", "with_path", "without_path", "drop", "strict", "with_strategies")
+STEPS = ("with_indicators", "with_path", "without_path", "drop", "strict", "with_strategies", "with_construct", "split", "with_rival")
 
 
 @dataclass(frozen=True)
@@ -28,17 +30,20 @@ class Rival:
     claim : RivalClaim
         What it says.
     theory : Theory or None
-        The rival theory; None if it is refused.
+        The rival theory; None if it is refused, or is no theory but another model of the measurement.
     refusal : str or None
-        Why there is no theory.
+        Why it cannot be stated; None if it can.
     covariance_equivalent : str or None
         Why no covariances can tell the two apart; None if they can.
+    written : str
+        The model of a rival that is no theory; empty for the others. :attr:`syntax` gives either.
     """
 
     claim: RivalClaim
     theory: Theory | None
     refusal: str | None
     covariance_equivalent: str | None
+    written: str = ""
 
     @property
     def id(self) -> str:
@@ -49,6 +54,11 @@ class Rival:
     def title(self) -> str:
         """Title of the rival."""
         return self.claim.title
+
+    @property
+    def syntax(self) -> str | None:
+        """The model of the rival as lavaan syntax; None if it is refused."""
+        return self.theory.syntax() if self.theory is not None else self.written or None
 
     def __str__(self) -> str:
         return text.rival(self.claim, self.refusal, self.covariance_equivalent)
@@ -70,11 +80,14 @@ def contend(theory: Theory, claim: RivalClaim) -> Rival:
     Returns
     -------
     Rival
-        With a theory, or with the reason why there is none.
+        With a theory or a model of the measurement, or with the reason why there is none.
     """
-    if claim.refusal:
-        return Rival(claim, None, claim.refusal, None)
+    refusal = claim.refusal or _unmeasured(theory, claim)
+    if refusal:
+        return Rival(claim, None, refusal, None)
     try:
+        if claim.measurement:
+            return Rival(claim, None, None, None, _measurement(theory, claim))
         rival = rival_theory(theory, claim)
     except TheoryError as error:
         return Rival(claim, None, f"The rival cannot be stated for this variant. {error}", None)
@@ -83,18 +96,61 @@ def contend(theory: Theory, claim: RivalClaim) -> Rival:
     return Rival(claim, rival, None, _equivalent(theory, claim))
 
 
+def _unmeasured(theory: Theory, claim: RivalClaim) -> str:
+    """Return why the construct that a rival is about is not where the rival needs it; empty if it is."""
+    if claim.awaited is None:
+        return ""
+    name, title, _, beside = claim.awaited
+    if not any(node.name == name for node in theory.nodes):
+        return f"The data need a measure of {name} ({title.lower()}): {claim.remedy}."
+    # Arguments of the step: name, columns, beside, title, definition.
+    places = [step.arguments[2] or "" for step in theory.steps if step.kind == "with_construct" and step.arguments[0] == name]
+    if places != [beside]:
+        return f"{name} stands elsewhere in this variant than the rival has it. Start from the theory without it: {claim.remedy}."
+    return ""
+
+
+def _measurement(theory: Theory, claim: RivalClaim) -> str:
+    return method_factor(theory) if claim.measurement == "method" else general_factor(theory)
+
+
 def rival_theory(theory: Theory, claim: RivalClaim) -> Theory:
     """Return the rival of the theory that a variant was made from, changed in the same way.
+
+    A rival about a construct that the theory had not is stated as soon as a step has added it.
 
     Raises
     ------
     TheoryError
         If the rival, or a change to it, is impossible.
     """
-    rival = apply_rival(theory.root or theory, claim)
+    awaited = claim.awaited
+    rival = theory.root or theory
+    if awaited is None:
+        rival = apply_rival(rival, claim)
     for step in theory.steps:
         rival = repeat_step(rival, step)
+        if awaited is not None and step.kind == "with_construct" and step.arguments[0] == awaited.name:
+            rival = with_rival(rival, claim.id)
     return rival
+
+
+def with_rival(theory: Theory, name: str) -> Theory:
+    """Return the theory as one of its rivals would have it; a step, so that what a rival did to a variant can be repeated.
+
+    Raises
+    ------
+    TheoryError
+        As :func:`apply_rival`, and if there is no such rival.
+    """
+    for claim in theory.contenders:
+        if claim.id == name:
+            lost = [construct for new in claim.add for construct in (new.cause, new.effect) if construct not in {n.name for n in theory.nodes}]
+            if lost and claim.awaited is not None:
+                raise TheoryError(f"It is about {lost[0]}, which was dropped. Add {claim.awaited.name} before other constructs are dropped.")
+            return variants.recorded(apply_rival(theory, claim), theory, Step("with_rival", (name,)))
+    known = [claim.id for claim in theory.contenders]
+    raise TheoryError(f"{theory.id} has no rival {name!r}. It has {', '.join(known) or 'none'}.{closest(name, known)}")
 
 
 def apply_rival(theory: Theory, claim: RivalClaim) -> Theory:
@@ -164,9 +220,10 @@ def repeat_step(theory: Theory, step: Step) -> Theory:
     """
     if step.kind not in STEPS:
         raise TheoryError(f"A theory cannot be changed by {step.kind!r}.{closest(step.kind, STEPS)} Possible are {', '.join(STEPS)}.")
-    # with_strategies lives in another module than the other steps.
-    function = getattr(forms, step.kind, None) or getattr(variants, step.kind)
-    result: Theory = function(theory, *step.arguments)
+    if step.kind == "with_rival":
+        return with_rival(theory, *map(str, step.arguments))
+    home = {"with_strategies": forms, "with_construct": added, "split": added}.get(step.kind, variants)
+    result: Theory = getattr(home, step.kind)(theory, *step.arguments)
     return result
 
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from trustsem.theory.marks import MARKS, UNVERIFIED
-from trustsem.theory.types import RivalClaim
+from trustsem.theory.rival_claim import RivalClaim
 
 if TYPE_CHECKING:
     from trustsem.theory.theory import Theory

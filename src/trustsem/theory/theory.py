@@ -11,14 +11,15 @@ from trustsem.model.population import Population
 from trustsem.spec.build import build_table
 from trustsem.spec.defaults import defaults_for
 from trustsem.spec.table import ParameterTable
-from trustsem.theory import frames, text, variants
+from trustsem.theory import added, frames, text, variants
 from trustsem.theory.dump import dump_toml
 from trustsem.theory.forms import composite_means, with_strategies
 from trustsem.theory.marks import Fact, Source, Statement
 from trustsem.theory.presets import population_values
+from trustsem.theory.rival_claim import RivalClaim
 from trustsem.theory.rivals import Rival, contend, rival_theory
 from trustsem.theory.syntax import lavaan_syntax
-from trustsem.theory.types import Construct, Measure, Preset, Proposition, ResidualCovariance, RivalClaim, Step, Strategy
+from trustsem.theory.types import Construct, Measure, Preset, Proposition, ResidualCovariance, Step, Strategy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -257,6 +258,58 @@ class Theory:
         A construct that nothing explains any more is a predictor, and as such may covary with the other predictors.
         """
         return variants.without_path(self, cause, effect)
+
+    def with_construct(
+        self, name: str, indicators: Sequence[str] | str, *, beside: str | None = None, title: str = "", definition: str = ""
+    ) -> Theory:
+        """Return the theory with one construct more, which causes nothing yet.
+
+        Parameters
+        ----------
+        name : str
+            Name of the construct in model text.
+        indicators : str or sequence of str
+            Its columns. With one column it is that column.
+        beside : str, optional
+            A construct whose causes it shares, and with whose residual its own is free to covary. Without it the construct is a predictor, which
+            covaries with the other predictors.
+        title, definition : str
+            For people. For a construct that a rival is about they are known.
+
+        Raises
+        ------
+        TheoryError
+            For a name that is taken or cannot be one, an unknown `beside`, or columns that cannot be used.
+
+        Notes
+        -----
+        A rival about a construct that the theory does not have can be stated once it is there. The presets give no values to its paths:
+        ``population(..., paths=...)`` takes them.
+        """
+        ((_, columns),) = variants.column_pairs({name: indicators})
+        return added.with_construct(self, name, columns, beside, title, definition)
+
+    def split(self, name: str, parts: Mapping[str, Sequence[str] | str]) -> Theory:
+        """Return the theory with one construct taken apart, such as trust into affect-based and cognition-based trust.
+
+        Parameters
+        ----------
+        name : str
+            The construct.
+        parts : mapping of str to sequence of str
+            Its columns by part; each column belongs to one part.
+
+        Raises
+        ------
+        TheoryError
+            For an unknown construct, one of a single column, fewer than two parts, names that are taken, or columns that are left out or strange.
+
+        Notes
+        -----
+        Each part has the causes and the effects of the whole (derived claims) and its residual covariances; the residuals of the parts are free to
+        covary. The presets give no values to the paths of the parts.
+        """
+        return added.split(self, name, variants.column_pairs(parts))
 
     def drop(self, *constructs: str) -> Theory:
         """Return the theory without some constructs, by latent projection.

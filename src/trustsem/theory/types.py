@@ -1,4 +1,4 @@
-"""The frozen parts of a theory: constructs, strategies, propositions, measures, presets, rivals."""
+"""The frozen parts of a theory: constructs, strategies, propositions, measures, presets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ __all__ = [
     "Preset",
     "Proposition",
     "ResidualCovariance",
-    "RivalClaim",
     "Step",
     "Strategy",
     "arrow_key",
@@ -291,50 +290,6 @@ class Preset:
     paths: tuple[Coefficient, ...]
     correlations: tuple[Coefficient, ...]
     residuals: tuple[Coefficient, ...]
-    provenance: tuple[Provenance, ...]
-
-    @property
-    def mark(self) -> str:
-        """The weakest mark of its provenance."""
-        return weakest(self.provenance)
-
-
-@dataclass(frozen=True)
-class RivalClaim:
-    """What a rival says differently, before it is applied to a theory.
-
-    Attributes
-    ----------
-    id, title, says : str
-        Name, and the difference in words.
-    add : tuple of Proposition
-        Arrows added.
-    remove : tuple of (str, str)
-        Arrows removed, as (cause, effect).
-    uncorrelate : tuple of (str, str)
-        Residual covariances removed.
-    needs : str
-        Data it takes to tell the two apart.
-    difference : str
-        What would be seen if the rival were right.
-    equivalent : str
-        Why the rival cannot be told from the theory by its covariances; empty if it can.
-    refusal : str
-        Why it is not fitted; empty if it is.
-    provenance : tuple of Provenance
-        Where the rival comes from.
-    """
-
-    id: str
-    title: str
-    says: str
-    add: tuple[Proposition, ...]
-    remove: tuple[tuple[str, str], ...]
-    uncorrelate: tuple[tuple[str, str], ...]
-    needs: str
-    difference: str
-    equivalent: str
-    refusal: str
     provenance: tuple[Provenance, ...]
 
     @property

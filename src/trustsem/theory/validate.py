@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from trustsem.errors import TheoryError, closest
+from trustsem.theory.added import enlarged
 from trustsem.theory.columns import check_columns
 from trustsem.theory.entry import Entry
 from trustsem.theory.presets import latent_moments, standardized_arrays
+from trustsem.theory.rival_claim import RivalClaim
 from trustsem.theory.rivals import apply_rival
 from trustsem.theory.types import Preset, arrow_key
 from trustsem.theory.variants import check_acyclic
@@ -74,7 +76,9 @@ def _references(theory: Theory, entry: Locate) -> None:
     pairs += [("covariance", i, key, name) for i, c in enumerate(theory.covariances) for key, name in (("left", c.left), ("right", c.right))]
     pairs += [("strategy", i, "construct", s.construct) for i, s in enumerate(theory.practices)]
     pairs += [("measure", i, "construct", m.construct) for i, m in enumerate(theory.instruments)]
-    pairs += [("rival", i, "add", name) for i, r in enumerate(theory.contenders) for c in r.add for name in (c.cause, c.effect)]
+    for i, r in enumerate(theory.contenders):
+        own = r.awaited.name if r.awaited is not None else None
+        pairs += [("rival", i, "add", name) for c in r.add for name in (c.cause, c.effect) if name != own]
     for table, index, key, name in pairs:
         if name not in names:
             entry(table, index).fail(key, f"{name!r} is no construct. The constructs are {', '.join(names)}.{closest(name, names)}", name)
@@ -128,18 +132,39 @@ def _covariances(theory: Theory, entry: Locate) -> None:
 
 def _rivals(theory: Theory, entry: Locate) -> None:
     for index, rival in enumerate(theory.contenders):
-        if rival.refusal:
+        here = entry("rival", index)
+        _requirement(theory, rival, here)
+        changes = rival.add or rival.remove or rival.uncorrelate
+        if rival.measurement and (changes or rival.refusal):
+            here.fail("measurement", "A rival about the measurement changes no arrows and is not refused. Make it a rival of its own.")
+        if rival.refusal or rival.measurement:
             continue
-        if not (rival.add or rival.remove or rival.uncorrelate):
-            entry("rival", index).fail("add", "The rival changes nothing. Give add, remove, or the refusal that says why it is not fitted.")
+        if not changes:
+            here.fail("add", "The rival changes nothing. Give add, remove, measurement, or the refusal that says why it is not fitted.")
         try:
-            apply_rival(theory, rival)
+            # The construct that it awaits stands in for itself, as a column of its own name.
+            apply_rival(theory if rival.awaited is None else enlarged(theory, rival.awaited, (rival.awaited.name,)), rival)
         except TheoryError as error:
-            entry("rival", index).fail("add", str(error))
+            here.fail("add", str(error))
+
+
+def _requirement(theory: Theory, rival: RivalClaim, here: Entry) -> None:
+    if (rival.requires == "construct") != (rival.awaited is not None):
+        here.fail("requires", 'A rival that requires a construct names it, and no other does: requires = "construct", construct = { name = ... }.')
+    if rival.requires not in ("", "construct") and not rival.refusal:
+        here.fail("requires", f"The rival requires {rival.requires!r}, which a theory for one wave does not have. Give the refusal that says so.")
+    if rival.awaited is None:
+        return
+    names = [node.name for node in theory.nodes]
+    if rival.awaited.name in names:
+        here.fail("construct", f"The theory has the construct {rival.awaited.name!r}. Give requires and construct for one that it does not have.")
+    if rival.awaited.beside and rival.awaited.beside not in names:
+        known = f"The constructs are {', '.join(names)}.{closest(rival.awaited.beside, names)}"
+        here.fail("construct", f"{rival.awaited.beside!r} is no construct. {known}", rival.awaited.beside)
 
 
 def _presets(theory: Theory, entry: Locate) -> None:
-    rivals = {rival.id: rival for rival in theory.contenders if not rival.refusal}
+    rivals = {rival.id: rival for rival in theory.contenders if not (rival.refusal or rival.measurement or rival.awaited)}
     for index, preset in enumerate(theory.presets):
         here = entry("preset", index)
         if preset.rival and preset.rival not in rivals:

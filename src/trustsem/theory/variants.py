@@ -25,6 +25,7 @@ __all__ = [
     "find_preset",
     "recorded",
     "strict",
+    "unused_id",
     "with_indicators",
     "with_path",
     "without_path",
@@ -100,7 +101,7 @@ def with_path(theory: Theory, cause: str, effect: str, sign: str, sesoi: float |
         raise TheoryError(f"value={value} is no standardized path. Give a value between -1 and 1.")
     verb = "raises" if sign == "+" else "lowers"
     claim = Proposition(
-        id=_unused(theory, "A"),
+        id=unused_id(theory, "A"),
         cause=cause,
         effect=effect,
         sign=sign,
@@ -117,7 +118,8 @@ def with_path(theory: Theory, cause: str, effect: str, sign: str, sesoi: float |
     return recorded(changed, theory, Step("with_path", (cause, effect, sign, sesoi, statement, value)))
 
 
-def _unused(theory: Theory, letter: str) -> str:
+def unused_id(theory: Theory, letter: str) -> str:
+    """Return the first id of a claim, of a letter and a number, that is not taken."""
     taken = {claim.id for claim in theory.claims}
     return next(name for name in (f"{letter}{i}" for i in range(1, len(taken) + 2)) if name not in taken)
 

@@ -18,14 +18,18 @@ COM = ("Capability", "Opportunity", "Motivation")
 
 
 def test_all_rivals_are_listed(metz):
-    assert [rival.id for rival in metz.rivals()] == ["R1", "R2", "R3", "R4", "R5", "R6"]
-    assert [rival.theory is None for rival in metz.rivals()] == [False] * 5 + [True]
+    names = ["R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R10b", "R11", "R12", "R13", "R14"]
+    assert [rival.id for rival in metz.rivals()] == names
+    assert [rival.id for rival in metz.rivals() if rival.theory is not None] == names[:5]
+    assert [rival.id for rival in metz.rivals() if rival.syntax is not None] == [*names[:5], "R10", "R10b"]
     for rival in metz.rivals():
         assert rival.title
         assert rival.claim.needs
         assert rival.claim.difference
         assert rival.claim.provenance
-        assert (rival.theory is None) == (rival.refusal is not None)
+        assert (rival.syntax is None) == (rival.refusal is not None)
+        if rival.theory is not None:
+            assert rival.syntax == rival.theory.syntax()
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def test_adding_and_removing_a_path(metz):
         (lambda t: t.drop("Relational", "Technical").with_strategies("composites"), "has no strategies with several columns"),
         (lambda t: t.with_path("Technical", "Relational").with_strategies("predictors"), "Relational is explained by"),
         (lambda t: t.composites(pd.DataFrame()), "This theory has no composites"),
-        (lambda t: t.rival("R9"), "metz2022 has no rival 'R9'. It has R1, R2, R3, R4, R5, R6"),
+        (lambda t: t.rival("R99"), "metz2022 has no rival 'R99'. It has R1, R2, R3, R4, R5, R6"),
     ],
 )
 def test_changes_that_cannot_be_made_are_refused(metz, change, words):
