@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trustsem.appraisal.parts import PARTS, SEEDS, compute_part
+from trustsem.appraisal.serialise import appraisal_to_json
 from trustsem.appraisal.structure import fit_saturated
+from trustsem.appraisal.telling import html_of, notes_of, text_of
+from trustsem.appraisal.told import Told
 from trustsem.appraisal.verdicts import RULE, Judgement, judge
-from trustsem.display import bullet, escape, html_banner, html_table, number, text_table, wrap
 from trustsem.fitting.fit import Fit
-from trustsem.fitting.serialise import plain, versions
 from trustsem.inference.fit_measures import Chisq
 from trustsem.inference.small_sample import swain
 from trustsem.theory import Proposition, Theory
@@ -22,14 +24,9 @@ from trustsem.theory import Proposition, Theory
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SCHEMA", "Appraisal"]
+__all__ = ["Appraisal"]
 
-SCHEMA = "trustsem.appraisal/1"
-ONE_WAVE = "Direction assumed, not tested: data of one wave cannot tell a cause from its effect."
-UNADJUSTED = "Intervals are unadjusted for the number of propositions; p-values and verdicts are adjusted."
 _DIRECTION = MappingProxyType({"+": 1, "-": -1})
-_SMALLEST_P = 0.001
-_SHOWN = ("cause", "effect", "sign", "est", "std", "ci_lower", "ci_upper", "p_zero", "verdict", "size_shown")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +67,32 @@ class Appraisal:
         """The rule behind the verdicts, in words."""
         return RULE
 
+    def part(self, name: str) -> Told:
+        """Return a part of the appraisal as a table with heading and notes, which prints itself; computed once.
+
+        Parameters
+        ----------
+        name : str
+            One of :attr:`parts`.
+
+        Raises
+        ------
+        OptionError
+            If there is none of that name.
+        """
+        if name not in self._computed:
+            self._computed[name] = compute_part(name, self)
+        return self._computed[name]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts."""
+        return tuple(PARTS)
+
+    @cached_property
+    def _computed(self) -> dict[str, Told]:
+        return {}
+
     @cached_property
     def saturated(self) -> Fit:
         """The saturated structure (see :mod:`trustsem.appraisal.structure`), fitted to the same rows in the same way."""
@@ -77,12 +100,17 @@ class Appraisal:
 
     @cached_property
     def estimates(self) -> pd.DataFrame:
-        """Standardized solution with the unstandardized estimates beside it, for the rows of the claims."""
+        """Standardized solution with the unstandardized estimates beside it, for the rows of the claims; NaN where groups have one each."""
+        import pandas as pd
+
         standard = self.fit.standardized_solution(level=self.level)
         raw = self.fit.parameter_estimates(level=self.level)
         standard = standard.assign(est=raw["est"], se_est=raw["se"])
-        paths = standard[standard["op"] == "~"].set_index(["lhs", "rhs"])
         names = {construct.name: construct.variable for construct in self.theory.nodes}
+        if self.fit.model.table.n_groups > 1:
+            blank = pd.DataFrame({"lhs": [names[claim.effect] for claim in self.claims], "rhs": [names[claim.cause] for claim in self.claims]})
+            return blank.assign(**dict.fromkeys(("est_std", "se", "ci_lower", "ci_upper", "est", "se_est"), np.nan))
+        paths = standard[standard["op"] == "~"].set_index(["lhs", "rhs"])
         return paths.loc[[(names[claim.effect], names[claim.cause]) for claim in self.claims]].reset_index()
 
     @property
@@ -105,8 +133,7 @@ class Appraisal:
         """One row per proposition.
 
         Columns: ``id cause effect sign est se std std_se ci_lower ci_upper`` (the interval is that of ``std``, unadjusted) ``p_zero p_equivalent
-        p_size``
-        (Holm-adjusted) ``sesoi verdict size_shown derived mark``.
+        p_size`` (Holm-adjusted) ``sesoi verdict size_shown severity derived mark``; severity is that of "in the stated direction", after the data.
         """
         import pandas as pd
 
@@ -138,6 +165,7 @@ class Appraisal:
                 "sesoi": list(self.sesoi),
                 "verdict": spread(judged and list(judged.verdict), none),
                 "size_shown": spread(judged and judged.size_shown, False),
+                "severity": spread(judged and judged.severity, np.nan),
                 "derived": [claim.derived for claim in self.claims],
                 "mark": [claim.mark for claim in self.claims],
             }
@@ -151,83 +179,84 @@ class Appraisal:
         variables = len(self.fit.model.blocks[0].observed)
         return {"plain": plain_test, "swain": swain(plain_test, variables, self.fit.nobs)}
 
+    # Parts as tables
+
+    @property
+    def severity(self) -> pd.DataFrame:
+        """How severely each claim was tested, and what this design could have shown; see :func:`trustsem.severity`."""
+        return self.part("severity").frame
+
+    @property
+    def forbidden(self) -> pd.DataFrame:
+        """The arrows that the theory leaves out: holds, violated, cannot tell; see :func:`trustsem.forbidden`."""
+        return self.part("forbidden").frame
+
+    @property
+    def independencies(self) -> pd.DataFrame:
+        """The conditional independencies that the theory implies, tested; see :func:`trustsem.independencies`."""
+        return self.part("independencies").frame
+
+    @property
+    def mechanism(self) -> pd.DataFrame:
+        """Every route from causes to outcomes; see :func:`trustsem.mechanism`."""
+        return self.part("mechanism").frame
+
+    @property
+    def rivals(self) -> pd.DataFrame:
+        """Every rival: compared, or refused with the reason; see :func:`trustsem.tournament`."""
+        return self.part("rivals").frame
+
+    @property
+    def equivalent(self) -> pd.DataFrame:
+        """Which arrows have a direction that these data cannot tell; see :func:`trustsem.equivalent_theories`."""
+        return self.part("equivalent").frame
+
+    @property
+    def identification(self) -> pd.DataFrame:
+        """Estimates of each claim by several methods side by side; see :func:`trustsem.triangulate`."""
+        return self.part("identification").frame
+
+    @property
+    def sensitivity(self) -> pd.DataFrame:
+        """How strong what was left out would have to be to change each verdict; see :func:`trustsem.sensitivity`."""
+        return self.part("sensitivity").frame
+
+    # Telling
+
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What a reader has to know about the verdicts."""
-        lines = [f"No verdicts: {self.withheld}"] if self.withheld else []
-        lines += [*self.estimation, ONE_WAVE, UNADJUSTED]
-        if self.sesoi:
-            sizes = sorted({*self.sesoi})
-            shown = f"{sizes[0]:g}" if len(sizes) == 1 else f"{sizes[0]:g} to {sizes[-1]:g}"
-            origin = self.theory.sesoi.provenance.meaning if self.sesoi == tuple(claim.sesoi for claim in self.claims) else "set by you"
-            lines.append(f"Smallest effect size of interest d = {shown} (standardized; {origin}).")
-        derived = [claim.path for claim in self.claims if claim.derived]
-        if derived:
-            lines.append(f"Derived, not stated by the theory: {', '.join(derived)}.")
-        if self.fit.converged and self.fit.df > 0:
-            plain_test, corrected = self.exact_fit["plain"], self.exact_fit["swain"]
-            judged = "is rejected" if corrected.pvalue < self.alpha else "is not rejected"
-            lines.append(
-                f"Exact fit {judged}: chi-square({plain_test.df:g}) = {corrected.statistic:.2f}, p = {corrected.pvalue:.3f} with Swain's correction "
-                f"(uncorrected {plain_test.statistic:.2f}, p = {plain_test.pvalue:.3f})."
-            )
-        lines += [
-            f"{rival.id} ({rival.title}) cannot be told apart by these data: {rival.covariance_equivalent}"
-            for rival in self.theory.rivals()
-            if rival.covariance_equivalent
-        ]
-        lines += [str(warning) for warning in (*self.theory.warnings, *self.fit.warnings)]
-        return tuple(lines)
+        return notes_of(self)
 
-    def _cells(self) -> tuple[list[str], list[list[str]]]:
-        rows = [[_cell(name, row[name]) for name in _SHOWN] for row in self.verdicts.to_dict("records")]
-        header = ["cause", "effect", "sign", "est", "std", f"{self.level:.0%} CI", "", "p (Holm)", "verdict", "> d shown"]
-        return header, rows
+    @property
+    def seeds(self) -> dict[str, int]:
+        """Seeds of what was drawn at random, by part."""
+        return dict(SEEDS)
 
     def __str__(self) -> str:
-        header, rows = self._cells()
-        lines = [f"{self.theory.title}: appraisal on {self.fit.nobs} observations ({self.fit.options.estimator})", ""]
-        lines += text_table(header, rows, align="lllrrrrrll")
-        lines.append("")
-        lines += wrap(self.rule, 110)
-        for note in self.notes:
-            lines += bullet(note)
-        return "\n".join(lines)
+        return text_of(self)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        header, rows = self._cells()
-        banner = html_banner([f"No verdicts: {self.withheld}"]) if self.withheld else ""
-        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
-        table = html_table(header, rows, align="lllrrrrrll")
-        return f"<h3>{escape(self.theory.title)}: appraisal</h3>{banner}{table}<p>{escape(self.rule)}</p><ul>{notes}</ul>"
+        return html_of(self)
 
-    def to_json(self) -> str:
-        """Return verdicts, rule, notes, conventions, versions and the fingerprint of the data as JSON."""
-        records = [{name: plain(value) for name, value in row.items()} for row in self.verdicts.to_dict("records")]
-        tests = {name: {"chisq": plain(test.statistic), "df": test.df, "pvalue": plain(test.pvalue)} for name, test in self.exact_fit.items()}
-        return json.dumps(
-            {
-                "schema": SCHEMA,
-                "versions": versions(),
-                "theory": self.theory.id,
-                "rule": self.rule,
-                "alpha": self.alpha,
-                "verdicts": records,
-                "exact_fit": tests,
-                "notes": list(self.notes),
-                "conventions": self.fit.options.conventions(),
-                "data": {"nobs": self.fit.nobs, "fingerprint": self.fit.sample.fingerprint()},
-            },
-            indent=2,
-            ensure_ascii=False,
-        )
+    def to_json(self, parts: Sequence[str] | None = None) -> str:
+        """Return everything that the appraisal says as JSON, with conventions, versions, seeds and the fingerprint of the data.
 
+        Parameters
+        ----------
+        parts : sequence of str, optional
+            Names of the parts to include; all by default, which takes seconds.
 
-def _cell(name: str, value: Any) -> str:
-    if name == "size_shown":
-        return "yes" if value else ""
-    if name == "p_zero" and value < _SMALLEST_P:
-        return f"< {number(_SMALLEST_P)}"
-    return number(value) if isinstance(value, float) else str(value)
+        Returns
+        -------
+        str
+            As ``trustsem/appraisal/appraisal.schema.json`` describes it.
+
+        Raises
+        ------
+        OptionError
+            For a part that does not exist.
+        """
+        return appraisal_to_json(self, parts)

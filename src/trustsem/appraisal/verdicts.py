@@ -45,6 +45,8 @@ class Judgement:
         One of :data:`VERDICTS` for each claim.
     size_shown : (C,) bool
         Whether b <= d in the stated direction is rejected.
+    severity : (C,) float
+        How probable a result that agrees less well with the stated direction would be if b were 0 (Mayo & Spanos 2006, doi 10.1093/bjps/axl003).
     """
 
     p_zero: Reals
@@ -52,6 +54,7 @@ class Judgement:
     p_size: Reals
     verdict: tuple[str, ...]
     size_shown: np.ndarray
+    severity: Reals
 
 
 def holm(pvalues: Reals) -> Reals:
@@ -105,4 +108,4 @@ def judge(estimate: Reals, se: Reals, sesoi: Reals, sign: Sequence[int], alpha: 
             verdicts.append(("supported but small" if is_small else "supported") if is_toward else "contradicted")
         else:
             verdicts.append("negligible" if is_small else "undetermined")
-    return Judgement(p_zero, p_equivalent, p_size, tuple(verdicts), p_size < alpha)
+    return Judgement(p_zero, p_equivalent, p_size, tuple(verdicts), p_size < alpha, np.asarray(ndtr(toward / se)))

@@ -1,0 +1,56 @@
+"""The parts of an appraisal, beside its verdicts: what each is called and what computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from trustsem.appraisal.told import Told
+from trustsem.errors import OptionError, TrustsemError, closest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PARTS", "SEEDS", "Unavailable", "compute_part"]
+
+
+@dataclass(frozen=True, eq=False)
+class Unavailable(Told):
+    """A part that these data or this model do not allow, with the reason.
+
+    Attributes
+    ----------
+    heading : str
+    frame : DataFrame
+        Empty.
+    notes : tuple of str
+        The reason.
+    """
+
+    heading: str
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+PARTS: Mapping[str, Callable[[Any], Told]] = MappingProxyType({})
+SEEDS: Mapping[str, int] = MappingProxyType({})
+
+
+def compute_part(name: str, appraisal: Any) -> Told:
+    """Return a part of an appraisal; what cannot be done is a part too, and says why.
+
+    Raises
+    ------
+    OptionError
+        If there is no part of that name.
+    """
+    import pandas as pd
+
+    if name not in PARTS:
+        raise OptionError(f"An appraisal has no part {name!r}. It has {', '.join(PARTS)}.{closest(str(name), PARTS)}")
+    try:
+        return PARTS[name](appraisal)
+    except TrustsemError as error:
+        return Unavailable(f"{name.replace('_', ' ').capitalize()}: not available", pd.DataFrame(), (str(error),))

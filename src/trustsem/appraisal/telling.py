@@ -1,0 +1,89 @@
+"""How an appraisal tells its verdicts: as text, as HTML, and with what a reader has to know beside them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trustsem.display import bullet, escape, html_banner, html_table, number, text_table, wrap
+
+if TYPE_CHECKING:
+    from trustsem.appraisal.result import Appraisal
+
+__all__ = ["html_of", "notes_of", "text_of"]
+
+ONE_WAVE = "Direction assumed, not tested: data of one wave cannot tell a cause from its effect."
+UNADJUSTED = "Intervals are unadjusted for the number of propositions; p-values and verdicts are adjusted."
+_SMALLEST_P = 0.001
+_SHOWN = ("cause", "effect", "sign", "est", "std", "ci_lower", "ci_upper", "p_zero", "verdict", "size_shown", "severity")
+_ALIGN = "lllrrrrrllr"
+
+
+def text_of(appraisal: Appraisal) -> str:
+    """Return verdicts, rule and notes as text."""
+    header, rows = _cells(appraisal)
+    fit = appraisal.fit
+    lines = [f"{appraisal.theory.title}: appraisal on {fit.nobs} observations ({fit.options.estimator})", ""]
+    lines += text_table(header, rows, align=_ALIGN)
+    lines.append("")
+    lines += wrap(appraisal.rule, 110)
+    for note in appraisal.notes:
+        lines += bullet(note)
+    return "\n".join(lines)
+
+
+def html_of(appraisal: Appraisal) -> str:
+    """Return the same as HTML."""
+    header, rows = _cells(appraisal)
+    banner = html_banner([f"No verdicts: {appraisal.withheld}"]) if appraisal.withheld else ""
+    notes = "".join(f"<li>{escape(note)}</li>" for note in appraisal.notes)
+    table = html_table(header, rows, align=_ALIGN)
+    return f"<h3>{escape(appraisal.theory.title)}: appraisal</h3>{banner}{table}<p>{escape(appraisal.rule)}</p><ul>{notes}</ul>"
+
+
+def _cells(appraisal: Appraisal) -> tuple[list[str], list[list[str]]]:
+    rows = [[_cell(name, row[name]) for name in _SHOWN] for row in appraisal.verdicts.to_dict("records")]
+    header = ["cause", "effect", "sign", "est", "std", f"{appraisal.level:.0%} CI", "", "p (Holm)", "verdict", "> d shown", "severity"]
+    return header, rows
+
+
+def _cell(name: str, value: Any) -> str:
+    if name == "size_shown":
+        return "yes" if value else ""
+    if name == "p_zero" and value < _SMALLEST_P:
+        return f"< {number(_SMALLEST_P)}"
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def notes_of(appraisal: Appraisal) -> tuple[str, ...]:
+    """Return what a reader has to know about the verdicts."""
+    theory, fit = appraisal.theory, appraisal.fit
+    lines = [f"No verdicts: {appraisal.withheld}"] if appraisal.withheld else []
+    lines += [*appraisal.estimation, ONE_WAVE, UNADJUSTED, *_size_note(appraisal)]
+    derived = [claim.path for claim in appraisal.claims if claim.derived]
+    if derived:
+        lines.append(f"Derived, not stated by the theory: {', '.join(derived)}.")
+    if fit.converged and fit.df > 0:
+        plain_test, corrected = appraisal.exact_fit["plain"], appraisal.exact_fit["swain"]
+        judged = "is rejected" if corrected.pvalue < appraisal.alpha else "is not rejected"
+        lines.append(
+            f"Exact fit {judged}: chi-square({plain_test.df:g}) = {corrected.statistic:.2f}, p = {corrected.pvalue:.3f} with Swain's correction "
+            f"(uncorrected {plain_test.statistic:.2f}, p = {plain_test.pvalue:.3f})."
+        )
+    lines += [
+        f"{rival.id} ({rival.title}) cannot be told apart by these data: {rival.covariance_equivalent}"
+        for rival in theory.rivals()
+        if rival.covariance_equivalent
+    ]
+    lines += [str(warning) for warning in (*theory.warnings, *fit.warnings)]
+    lines.append(f"Further parts, by appraisal.part(name): {', '.join(appraisal.parts)}.")
+    return tuple(lines)
+
+
+def _size_note(appraisal: Appraisal) -> list[str]:
+    if not appraisal.sesoi:
+        return []
+    sizes = sorted({*appraisal.sesoi})
+    shown = f"{sizes[0]:g}" if len(sizes) == 1 else f"{sizes[0]:g} to {sizes[-1]:g}"
+    own = appraisal.sesoi == tuple(claim.sesoi for claim in appraisal.claims)
+    origin = appraisal.theory.sesoi.provenance.meaning if own else "set by you"
+    return [f"Smallest effect size of interest d = {shown} (standardized; {origin})."]
