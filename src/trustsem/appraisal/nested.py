@@ -22,6 +22,11 @@ EDGE = (
     "The simpler model lies at the edge of the other (factors that merge or vanish), where the difference, which is not scaled here, has no exact "
     "distribution: the p-value is a rough guide."
 )
+BOUNDARY = "The variance tested is 0 at the edge of what it can be: p is that of an even mixture of chi-squares with 0 and 1 degrees of freedom."
+EDGE = (
+    "The simpler model lies at the edge of the other (factors that merge or vanish), where the difference, which is not scaled here, has no exact "
+    "distribution: the p-value is a rough guide."
+)
 EQUIVALENT, RIVAL_GENERAL, THEORY_GENERAL, APART = "equivalent", "theory nested in rival", "rival nested in theory", "not nested"
 
 
@@ -80,24 +85,22 @@ def _difference(relation: str, narrow: Fit, wide: Fit) -> Standing:
     """Return the difference test, scaled as the fits are; of a variance that is 0 in the restricted model, by the mixture at the boundary."""
     if not wide.options.tests:
         return Standing(relation, caveat="The models were fitted without a test.")
-    caveat = ""
+    more = len(_latent(wide)) - len(_latent(narrow))
+    if more > 0 and narrow.df - wide.df > 1:
+        return _told(relation, difference_test(narrow, wide, Method("standard")), EDGE)
     test = difference_test(narrow, wide, choose_method([narrow, wide], "default", shifted=True))
-    if math.isnan(test.statistic):
+    caveat = ""
+    if math.isnan(test.statistic) and wide.options.scaled_test is not None:
         test = difference_test(narrow, wide, Method("satorra_bentler_2010"))
         caveat = "The scaling of the difference was not positive; it is that of Satorra & Bentler (2010)."
-    pvalue = test.pvalue
-    more = _latent(wide) - _latent(narrow)
-    if more and test.df == 1:
-        test, pvalue = _at_boundary(test, wide, more)
-        caveat = (
-            "The variance tested is 0 at the edge of what it can be: p is that of an even mixture of chi-squares with 0 and 1 degrees of freedom."
-        )
-    elif more:
-        caveat = (
-            "The simpler model lies at the edge of the other (factors that merge or vanish), where the difference has no exact distribution: "
-            "the p-value is a rough guide."
-        )
-    return Standing(relation, "difference", float(test.statistic), float(test.df), float(pvalue), caveat=caveat)
+    if more <= 0:
+        return _told(relation, test, caveat)
+    test, pvalue = _at_boundary(test, wide, _latent(wide) - _latent(narrow))
+    return replace(_told(relation, test, f"{BOUNDARY} {caveat}".strip()), pvalue=pvalue)
+
+
+def _told(relation: str, test: DifferenceTest, caveat: str) -> Standing:
+    return Standing(relation, "difference", float(test.statistic), float(test.df), float(test.pvalue), caveat=caveat)
 
 
 def _latent(fit: Fit) -> set[str]:
@@ -121,7 +124,7 @@ def _vuong(theory: Fit, rival: Fit, alpha: float) -> Standing:
         found: Vuong = vuong(theory, rival)
     except IdentificationError as error:
         return Standing(APART, caveat=f"There is no test by Vuong. {error}")
-    plain = found.frame.loc["plain"]
+    plain = found.frame.to_dict("index")["plain"]
     apart = float(found.variance_test.pvalue)
     tail = 2.0 * min(float(plain["pvalue_first"]), float(plain["pvalue_second"]))
     units = "teams" if theory.sample.blocks[0].clusters is not None else "rows"

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from trustsem.appraisal.contenders import THEORY, Contender, LineUp
+from trustsem.appraisal.contenders import Contender, LineUp
 from trustsem.appraisal.nested import EQUIVALENT, RIVAL_GENERAL, Standing
 
 if TYPE_CHECKING:
@@ -116,23 +116,24 @@ def _p(value: float) -> str:
 
 def general_notes(line: LineUp, models: pd.DataFrame) -> list[str]:
     """Return what holds for all of the comparisons."""
+    rows = models.to_dict("records")
+    if not rows:
+        return []
     notes = ["p-values are Holm-adjusted within the difference tests and within Vuong's tests."]
-    if not len(models) or models["bic"].isna().all():
-        return notes if len(models) else []
-    best = models.loc[models["bic"].idxmin()]
-    own = models.set_index("name").loc[THEORY]
+    if any(math.isnan(row["bic"]) for row in rows):
+        return notes
+    own, best = rows[0], min(rows, key=lambda row: float(row["bic"]))
     notes.append(
         f"Weights of BIC: {own['bic_weight']:.3f} for the theory ({own['class']}), best is {best['class']} with {best['bic_weight']:.3f}. "
         "Models that imply the same share one weight."
     )
-    block = line.theory.sample.blocks[0]
+    block, nobs = line.theory.sample.blocks[0], line.theory.nobs
     if block.clusters is not None:
         teams = int(block.clusters.max()) + 1
-        by_team = models["bic"] + (math.log(teams) - math.log(line.theory.nobs)) * models["npar"]
-        other = models.loc[by_team.idxmin()]
+        other = min(rows, key=lambda row: float(row["bic"]) + math.log(teams / nobs) * row["npar"])
         same = "the same model is" if other["class"] == best["class"] else f"{other['class']} is"
         notes.append(
-            f"BIC counts the {line.theory.nobs} rows as observations and their likelihood as that of independent rows; rows of a team are alike, so "
+            f"BIC counts the {nobs} rows as observations and their likelihood as that of independent rows; rows of a team are alike, so "
             f"that weights look surer than they are. If the {teams} teams were counted instead, {same} best."
         )
     return notes

@@ -39,10 +39,10 @@ class Tournament(Told):
     Attributes
     ----------
     frame : DataFrame
-        One row per rival: ``id title relation test statistic df p p_holm apart_p aic_diff bic_diff bic_weight class flag verdict
-        reason``. Differences are rival less theory (positive: the theory is better); `p_holm` is adjusted within the difference tests, and within Vuong's tests; `apart_p`
-        belongs to Vuong's first test; `class` names the models that imply the same moments, and `bic_weight` is that of the class; `flag` says what
-        is wrong with the rival's solution.
+        One row per rival: ``id title relation test statistic df p p_holm apart_p aic_diff bic_diff bic_weight class flag verdict reason``.
+        Differences are rival less theory (positive: the theory is better); `p_holm` is adjusted within the difference tests, and within Vuong's
+        tests; `apart_p` belongs to Vuong's first test; `class` names the models that imply the same moments, and `bic_weight` is that of the
+        class; `flag` says what is wrong with the rival's solution.
     models : DataFrame
         One row for the theory and each rival that could be fitted: ``name title class npar df logl aic bic aic_weight bic_weight flag``.
     added : DataFrame
@@ -141,16 +141,15 @@ def _flag(fit: Fit | None) -> str:
 def _frame(appraisal: Appraisal, line: LineUp, standings: list[Standing | None], models: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
-    known = models.set_index("name")
-    own = known.loc[THEORY] if len(known) else None
+    known = {str(row["name"]): row for row in models.to_dict("records")}
     holm = np.full(len(standings), np.nan)
     for family in ("difference", "Vuong"):
         places = [k for k, each in enumerate(standings) if each is not None and each.test == family]
         holm[places] = holm_adjusted(np.array([each.pvalue for each in standings if each is not None and each.test == family]))
     rows = []
     for one, standing, adjusted in zip(line.rivals, standings, holm.tolist(), strict=True):
-        model = known.loc[one.name] if one.name in known.index else None
-        gaps = {f"{name}_diff": math.nan if model is None or own is None else float(model[name] - own[name]) for name in ("aic", "bic")}
+        model = known.get(one.name)
+        gaps = {f"{name}_diff": math.nan if model is None else float(model[name] - known[THEORY][name]) for name in ("aic", "bic")}
         verdict, reason = describe(one, standing, adjusted, gaps["bic_diff"], appraisal.alpha, appraisal.withheld, no_likelihood(line.theory))
         each = standing or Standing("")
         rows.append(
