@@ -209,12 +209,18 @@ def appraise(
     theory: TheoryOption = "metz2022",
     sesoi: Annotated[float | None, typer.Option(help="Smallest effect size of interest, standardized; the theory's own if left out.")] = None,
     alpha: Annotated[float, typer.Option(help="Level of each family of tests.")] = 0.05,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for diagram, tables, models and page.")] = None,
+    cluster: Annotated[str | None, typer.Option(metavar="COLUMN", help="Team (cluster) of each row.")] = None,
+    weights: Annotated[str | None, typer.Option("--weights", metavar="COLUMN", help="Sampling weights.")] = None,
+    estimator: Annotated[str | None, typer.Option(help="ML, MLR, ...; the data decide if left out, and the output says why.")] = None,
+    missing: Annotated[str | None, typer.Option(help="listwise, fiml, ...; the data decide if left out.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the evidence: page, diagram, tables, JSON, models.")] = None,
 ) -> int:
     """Judge every claim of a theory on your data."""
     if out is not None:
         _make(out)
-    return _appraised(ts.appraise(theory, ts.read_table(data), sesoi=sesoi, alpha=alpha), out)
+    given = {"cluster": cluster, "sampling_weights": weights, "estimator": estimator, "missing": missing}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return _appraised(ts.appraise(theory, ts.read_table(data), sesoi=sesoi, alpha=alpha, **options), out)
 
 
 # Simulation studies --------------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from trustsem.reporting.layout import Layout, Style, lay_out
 from trustsem.reporting.routes import Routes, route
 from trustsem.reporting.shapes import Points, Shape
 from trustsem.reporting.typeface import Typeface
-from trustsem.reporting.verdicts import PLAIN, VERDICT_STYLES
+from trustsem.reporting.verdicts import ARROW_STYLES, PLAIN
 
 __all__ = ["HEAD", "MARGIN", "WIDTH", "Drawing", "compose", "extent", "value_text"]
 
@@ -108,8 +108,8 @@ def _numbered(graph: Graph, layout: Layout, routes: Routes, face: Typeface, styl
 
 def _tag_texts(graph: Graph) -> list[str]:
     """Return the text on every arrow and every arc, in their order; blank where there is none."""
-    items = [(arrow.value, arrow.verdict) for arrow in graph.arrows] + [(arc.value, "") for arc in graph.arcs]
-    return [" ".join(filter(None, (value_text(value, graph.standardized), VERDICT_STYLES.get(verdict, PLAIN).sign))) for value, verdict in items]
+    items = [(arrow.value, arrow.verdict) for arrow in graph.arrows] + [(arc.value, arc.verdict) for arc in graph.arcs]
+    return [" ".join(filter(None, (value_text(value, graph.standardized), ARROW_STYLES.get(verdict, PLAIN).sign))) for value, verdict in items]
 
 
 def _tags(graph: Graph, routes: Routes, face: Typeface, style: Style) -> list[Tag]:

@@ -13,7 +13,7 @@ from trustsem.reporting.drawing import draw
 from trustsem.reporting.files import write_bytes
 from trustsem.reporting.graph import Graph, graph_of
 from trustsem.reporting.typeface import typeface_for
-from trustsem.reporting.verdicts import VERDICT_STYLES
+from trustsem.reporting.verdicts import ARROW_STYLES
 from trustsem.spec.build import build_table
 from trustsem.spec.defaults import defaults_for
 from trustsem.spec.table import ParameterTable
@@ -35,6 +35,7 @@ def diagram(
     group: str | int | None = None,
     level: int = 1,
     labels: Mapping[str, str] | None = None,
+    local_fit: bool = False,
 ) -> Figure:
     """Draw a model, a fit or an appraisal as a path diagram.
 
@@ -54,6 +55,8 @@ def diagram(
         Level to draw, of a model of two levels.
     labels : mapping, optional
         Texts to be shown for variables. Names by default, with underscores as spaces where they are broken over lines.
+    local_fit : bool
+        Of an appraisal: also draw the arrows and residual covariances that the theory leaves out and the data ask for (:func:`trustsem.forbidden`).
 
     Returns
     -------
@@ -74,9 +77,9 @@ def diagram(
     """
     if path is not None:
         format_of(path)
-    graph = graph_of(source, estimates=estimates, group=group, level=level, indicators=indicators, read=_read)
+    graph = graph_of(source, estimates=estimates, group=group, level=level, indicators=indicators, read=_read, local_fit=local_fit)
     texts = _texts(graph, labels or {})
-    signs = "".join(style.sign for style in VERDICT_STYLES.values())
+    signs = "".join(style.sign for style in ARROW_STYLES.values())
     face = typeface_for([*texts.values(), *graph.notes, *graph.alerts, signs])
     figure = draw(graph, face, compose(graph, texts, face))
     if path is not None:

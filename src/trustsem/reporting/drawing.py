@@ -10,7 +10,7 @@ from trustsem.reporting.composition import HEAD, MARGIN, Drawing, extent
 from trustsem.reporting.graph import Graph
 from trustsem.reporting.shapes import Points, Shape, length
 from trustsem.reporting.typeface import Typeface
-from trustsem.reporting.verdicts import PLAIN, VERDICT_STYLES, VerdictStyle
+from trustsem.reporting.verdicts import ARROW_STYLES, PLAIN, VerdictStyle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,9 +72,10 @@ def _broken(face: Typeface, text: str, room: float, bold: bool) -> list[str]:
 
 def _draw_lines(axes: Axes, graph: Graph, drawn: Drawing) -> None:
     for arc, track in zip(graph.arcs, drawn.routes.arcs, strict=True):
-        _line(axes, track, PLAIN._replace(width=0.8, dashes=(4.0, 2.5) if arc.residual else ()), both=True)
+        style = ARROW_STYLES.get(arc.verdict, PLAIN._replace(width=0.8, dashes=(4.0, 2.5) if arc.residual else ()))
+        _line(axes, track, style, both=True)
     for arrow, track in zip(graph.arrows, drawn.routes.arrows, strict=True):
-        style = VERDICT_STYLES.get(arrow.verdict, PLAIN)
+        style = ARROW_STYLES.get(arrow.verdict, PLAIN)
         _line(axes, track, style._replace(width=0.8) if arrow.loading and not arrow.verdict else style, both=False)
 
 
@@ -155,10 +156,10 @@ def _text(
 
 def _legend_rows(graph: Graph, face: Typeface, width: float) -> list[list[tuple[str, float]]]:
     """Return the verdicts in use, with the width of each entry, broken into rows."""
-    used = {arrow.verdict for arrow in graph.arrows}
+    used = {arrow.verdict for arrow in graph.arrows} | {arc.verdict for arc in graph.arcs}
     rows: list[list[tuple[str, float]]] = [[]]
-    for verdict in (name for name in VERDICT_STYLES if name in used):
-        size = 0.30 + face.size_of([f"{VERDICT_STYLES[verdict].sign} {verdict}"], 8.0)[0] + 0.12
+    for verdict in (name for name in ARROW_STYLES if name in used):
+        size = 0.30 + face.size_of([f"{ARROW_STYLES[verdict].sign} {verdict}"], 8.0)[0] + 0.12
         if rows[-1] and sum(entry[1] for entry in rows[-1]) + size > width - 2 * MARGIN:
             rows.append([])
         rows[-1].append((verdict, size))
@@ -174,7 +175,7 @@ def _draw_legend(axes: Axes, graph: Graph, face: Typeface, left: float, top: flo
     for row in _legend_rows(graph, face, width):
         x, y = left + MARGIN, top + 0.1
         for verdict, size in row:
-            style = VERDICT_STYLES[verdict]
+            style = ARROW_STYLES[verdict]
             _line(axes, np.array([[x, y], [x + 0.24, y]]), style, both=False)
             _text(axes, x + 0.30, y, f"{style.sign} {verdict}", face, 8.0, ha="left")
             x += size

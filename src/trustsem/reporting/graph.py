@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trustsem.errors import OptionError, closest
-from trustsem.reporting.verdicts import VERDICT_STYLES
+from trustsem.reporting.verdicts import MISSING, VERDICT_STYLES
 from trustsem.spec.table import ParameterTable, Row
 
 if TYPE_CHECKING:
@@ -39,12 +39,13 @@ class Arrow(NamedTuple):
 
 
 class Arc(NamedTuple):
-    """A covariance; dashed if it is one of residuals."""
+    """A covariance; dashed if it is one of residuals. `verdict` is what was concluded about it (empty: nothing)."""
 
     first: str
     second: str
     residual: bool
     value: float = math.nan
+    verdict: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ def graph_of_fit(fit: Any, *, estimates: str | None, block: int, indicators: boo
     return replace(graph, standardized=estimates == "std_all", alerts=tuple(alerts), notes=(*notes, *graph.notes))
 
 
-def graph_of_appraisal(appraisal: Any, *, estimates: str | None, block: int, indicators: bool | None) -> Graph:
+def graph_of_appraisal(appraisal: Any, *, estimates: str | None, block: int, indicators: bool | None, local_fit: bool) -> Graph:
     """Return the graph of the fit behind an appraisal, its arrows coloured by verdict; a note lists verdicts that have no arrow or no colour."""
     graph = graph_of_fit(appraisal.fit, estimates=estimates, block=block, indicators=indicators)
     table: pd.DataFrame = appraisal.verdicts
@@ -190,11 +191,38 @@ def graph_of_appraisal(appraisal: Any, *, estimates: str | None, block: int, ind
     arrows = tuple(arrow._replace(verdict=shown.get((arrow.cause, arrow.effect), "")) for arrow in graph.arrows)
     rest = [f"{cause} to {effect}: {verdict or 'no verdict'}" for (cause, effect), verdict in verdicts.items() if (cause, effect) not in shown]
     notes = (*graph.notes, *((f"Not coloured: {'; '.join(rest)}.",) if rest else ()))
-    return replace(graph, arrows=arrows, notes=notes)
+    result = replace(graph, arrows=arrows, notes=notes)
+    return _with_local_fit(result, appraisal.forbidden, standardized=estimates == "std_all") if local_fit else result
+
+
+def _with_local_fit(graph: Graph, absences: pd.DataFrame, *, standardized: bool) -> Graph:
+    """Return the graph with what the theory leaves out and the data ask for; a note counts what holds and what cannot be told."""
+    column = "std" if standardized else "epc"
+    wanted = absences[absences["verdict"] == "violated"]
+    names = {node.name for node in graph.nodes}
+    arrows, arcs = list(graph.arrows), list(graph.arcs)
+    for lhs, op, rhs, number in zip(wanted["lhs"], wanted["op"], wanted["rhs"], wanted[column], strict=True):
+        if {lhs, rhs} <= names and op == "~":
+            arrows.append(Arrow(str(rhs), str(lhs), False, float(number), MISSING))
+        elif {lhs, rhs} <= names:
+            arcs.append(Arc(str(lhs), str(rhs), True, float(number), MISSING))
+    counts = absences["verdict"].value_counts()
+    counted = ", ".join(
+        f"{counts.get(name, 0)} {text}" for name, text in (("holds", "hold"), ("violated", "are violated"), ("cannot tell", "cannot be told"))
+    )
+    note = f"Of {len(absences)} arrows and residual covariances that the theory leaves out, {counted}; numbers on those violated are expected values, each if it alone were free."
+    return replace(graph, arrows=tuple(arrows), arcs=tuple(arcs), notes=(*graph.notes, note))
 
 
 def graph_of(
-    source: Any, *, estimates: str | None, group: str | int | None, level: int, indicators: bool | None, read: Callable[[str], ParameterTable]
+    source: Any,
+    *,
+    estimates: str | None,
+    group: str | int | None,
+    level: int,
+    indicators: bool | None,
+    read: Callable[[str], ParameterTable],
+    local_fit: bool = False,
 ) -> Graph:
     """Return the graph of model text, a parameter table, a theory, a fit or an appraisal.
 
@@ -206,7 +234,12 @@ def graph_of(
     if estimates not in ("std_all", "est", None):
         raise OptionError(f"Unknown estimates={estimates!r}. Allowed are 'std_all', 'est' and None.{closest(str(estimates), ('std_all', 'est'))}")
     if is_appraisal(source):
-        return graph_of_appraisal(source, estimates=estimates, block=_block(source.fit, group, level), indicators=indicators)
+        block = _block(source.fit, group, level)
+        return graph_of_appraisal(source, estimates=estimates, block=block, indicators=indicators, local_fit=local_fit)
+    if local_fit:
+        raise OptionError(
+            "local_fit=True draws what an appraisal found missing. Draw the appraisal: ts.diagram(ts.appraise(theory, data), local_fit=True)."
+        )
     if is_fit(source):
         return graph_of_fit(source, estimates=estimates, block=_block(source, group, level), indicators=indicators)
     if isinstance(source, str):

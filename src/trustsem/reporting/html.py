@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from trustsem.display import escape, html_banner, html_page, html_table, number
 from trustsem.errors import OptionError
@@ -16,9 +16,6 @@ from trustsem.reporting.study_page import study_page
 from trustsem.reporting.tables import by_group, fit_of, residual_correlations
 from trustsem.spec.export import to_lavaan
 from trustsem.studies.result import StudyResult
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["report", "report_html"]
 
@@ -64,6 +61,7 @@ def report_html(source: Any) -> str:
         _explained(fit),
         _effects(fit),
         _residuals(fit),
+        *_parts(source),
         _model(fit),
         _provenance(source, fit),
     ]
@@ -81,6 +79,13 @@ def _verdicts(appraisal: Any) -> str:
     rule, notes = getattr(appraisal, "rule", ""), list(getattr(appraisal, "notes", ()))
     listed = f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>" if notes else ""
     return section("Verdicts", frame_table(appraisal.verdicts), paragraph(str(rule)) if rule else "", listed)
+
+
+def _parts(source: Any) -> list[str]:
+    """Return a section for each part of an appraisal; a part that these data do not allow says why."""
+    if not is_appraisal(source):
+        return []
+    return [section(name.replace("_", " ").capitalize(), source.part(name)._repr_html_()) for name in source.parts]
 
 
 def _diagrams(source: Any, fit: Any) -> str:
@@ -156,8 +161,7 @@ def _model(fit: Any) -> str:
 def _provenance(source: Any, fit: Any) -> str:
     sample = fit.sample
     facts = [(name, value) for name, value in versions().items()]
-    seed = getattr(source, "seed", None)
-    facts += [("seed", str(seed))] if seed is not None else []
+    facts += [(f"seed ({name})", str(seed)) for name, seed in getattr(source, "seeds", {}).items()]
     facts += [("data fingerprint (SHA-256)", sample.fingerprint()), ("observations", str(fit.nobs))]
     facts += [(f"observations in {block.label}", str(block.n)) for block in sample.blocks if len(sample.blocks) > 1]
     facts += [(f"rows dropped{f' in {record.block}' if record.block else ''}", f"{record.count} ({record.reason})") for record in sample.dropped]

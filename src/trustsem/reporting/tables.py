@@ -30,7 +30,8 @@ def write_tables(source: Any, folder: str | Path) -> tuple[Path, ...]:
     -------
     tuple of Path
         ``estimates.csv``, ``standardized.csv``, ``fit_measures.csv``, ``residual_correlations.csv``, ``rsquare.csv`` and ``effects.csv``;
-        for an appraisal also ``verdicts.csv``; for a study ``performance.csv``, ``fit_indices.csv`` and ``failures.csv``.
+        for an appraisal also ``verdicts.csv`` and one file for each of its parts; for a study ``performance.csv``, ``fit_indices.csv`` and
+        ``failures.csv``.
 
     Raises
     ------
@@ -62,7 +63,9 @@ def all_tables(source: Any) -> dict[str, pd.DataFrame]:
         "rsquare": _rsquare(fit),
         "effects": fit.effects(standardized=True),
     }
-    return {"verdicts": source.verdicts} | tables if is_appraisal(source) else tables
+    if not is_appraisal(source):
+        return tables
+    return {"verdicts": source.verdicts} | tables | {name: source.part(name).frame for name in source.parts}
 
 
 def to_markdown(table: pd.DataFrame) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["PLAIN", "VERDICT_STYLES", "VerdictStyle"]
+__all__ = ["ARROW_STYLES", "MISSING", "PLAIN", "VERDICT_STYLES", "VerdictStyle"]
 
 
 class VerdictStyle(NamedTuple):
@@ -28,4 +28,7 @@ VERDICT_STYLES: Mapping[str, VerdictStyle] = MappingProxyType(
         "undetermined": VerdictStyle("#000000", 0.8, (1.0, 1.5), "?"),
     }
 )
+MISSING = "missing from the theory"
 PLAIN = VerdictStyle("#000000", 1.0, (), "")
+# An arrow that the theory leaves out and the data ask for is drawn as well, where local fit is shown.
+ARROW_STYLES: Mapping[str, VerdictStyle] = MappingProxyType({**VERDICT_STYLES, MISSING: VerdictStyle("#CC3311", 1.4, (3.0, 1.6), "!")})

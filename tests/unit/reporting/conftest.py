@@ -92,5 +92,6 @@ def appraisal(theory_fit):
         theory=SimpleNamespace(title="metz2022"),
         rule="Smallest effect of interest .10 & alpha .05.",
         notes=["One wave: direction assumed, <not> tested."],
-        seed=20220601,
+        parts=(),
+        seeds={"cross_validation": 20220601},
     )

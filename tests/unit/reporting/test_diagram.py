@@ -372,3 +372,30 @@ def test_a_dense_model_is_legible():
     for line in seen.lines:
         dense = np.vstack([np.linspace(a, b, 20) for a, b in pairwise(line)])
         assert not any(inside(dense, node, margin=0.005).any() for node in seen.nodes)
+
+
+def test_local_fit_draws_what_is_missing_from_the_theory(appraisal):
+    lhs, rhs = "Outcomes", "Trust"
+    absences = pd.DataFrame(
+        {
+            "lhs": [lhs, "Trust", "Outcomes"],
+            "op": ["~", "~~", "~"],
+            "rhs": [rhs, "Outcomes", "Relational"],
+            "epc": [0.4, 0.2, 0.0],
+            "std": [0.33, 0.21, 0.01],
+            "verdict": ["violated", "violated", "holds"],
+        }
+    )
+    judged = SimpleNamespace(**{**vars(appraisal), "forbidden": absences})
+    seen = Seen(diagram(judged, local_fit=True))
+    words = " ".join(seen.words())
+    assert ".33 !" in words
+    assert ".21 !" in words
+    assert "! missing from the theory" in words
+    assert "1 hold, 2 are violated, 0 cannot be told" in words
+    assert "missing from the theory" not in " ".join(Seen(diagram(judged)).words())
+
+
+def test_local_fit_belongs_to_appraisals(theory_fit):
+    with pytest.raises(OptionError, match="local_fit=True draws what an appraisal found"):
+        diagram(theory_fit, local_fit=True)
