@@ -23,7 +23,8 @@ __all__ = ["ABSENCE_RULE", "HIGH_POWER", "Absences", "judge_absences"]
 HIGH_POWER = 0.80
 ABSENCE_RULE = (
     "Holds: |b| < d is shown, whether or not b differs from 0. Violated: b differs from 0, and |b| < d is not shown (size_shown: |b| > d is shown). "
-    "Cannot tell: neither is shown; `power` says how often a violation of size d would have been found. Holm's correction within each family of tests."
+    "Cannot tell: neither is shown; `power` says how often a violation of size d would have been found. Holm's correction within each family of "
+    "tests."
 )
 _JUDGED = MappingProxyType(
     {

@@ -1,16 +1,15 @@
-"""What a path diagram says about independence: m-separation, and a set of statements to be tested.
+"""What a path diagram says about independence: a set of statements to be tested.
 
-Sources: Pearl 1988 and Richardson 2003 (d- and m-separation); Shipley 2000, doi 10.1207/S15328007SEM0702_4 (basis set of an acyclic diagram); van der
-Zander, Liskiewicz & Textor 2014 (minimal separating sets).
+Sources: Shipley 2000, doi 10.1207/S15328007SEM0702_4 (basis set of an acyclic diagram); :mod:`trustsem.appraisal.moral` (separation).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from trustsem.appraisal.moral import m_separated, separator
 from trustsem.appraisal.structure import Graph, graph_of_table
 from trustsem.appraisal.told import Told
 from trustsem.errors import ModelError, NotAvailableError, OptionError
@@ -27,12 +26,12 @@ __all__ = [
     "Basis",
     "ImpliedIndependencies",
     "Independence",
+    "basis_notes",
     "basis_set",
     "causal_order",
     "graph_of",
     "implied_independencies",
-    "m_separated",
-    "separator",
+    "statement_frame",
 ]
 
 
@@ -135,72 +134,6 @@ def basis_set(graph: Graph) -> Basis:
     return Basis(tuple(statements), tuple(inseparable), complete)
 
 
-def m_separated(graph: Graph, one: str, other: str, given: Collection[str] = ()) -> bool:
-    """Return whether two nodes are m-separated by others: independent given them in every distribution that the diagram allows.
-
-    Notes
-    -----
-    Two nodes are joined in the moral graph of the ancestors of all of them if a path of colliders joins them; they are m-separated if every way from
-    one to the other in it passes through a node that is given (Lauritzen et al. 1990; Richardson 2003).
-    """
-    moral = _moral(graph, {one, other, *given})
-    return other not in _reached(moral, one, set(given))
-
-
-def separator(graph: Graph, one: str, other: str) -> frozenset[str] | None:
-    """Return a set that m-separates two nodes and of which nothing can be left out; None if there is none."""
-    ancestors = _ancestors(graph, {one, other})
-    moral = _moral(graph, {one, other})
-    everything = ancestors - {one, other}
-    if other in _reached(moral, one, everything):
-        return None
-    near_other = everything & _reached(moral, other, everything)
-    near_one = near_other & _reached(moral, one, near_other)
-    return frozenset(near_one)
-
-
-def _ancestors(graph: Graph, nodes: Iterable[str]) -> set[str]:
-    found, waiting = set(nodes), list(nodes)
-    while waiting:
-        for parent in graph.parents(waiting.pop()):
-            if parent not in found:
-                found.add(parent)
-                waiting.append(parent)
-    return found
-
-
-def _moral(graph: Graph, nodes: set[str]) -> dict[str, set[str]]:
-    """Return who is joined to whom in the moral graph of the ancestors of `nodes`."""
-    kept = _ancestors(graph, nodes)
-    spouses = [tuple(pair) for pair in graph.spouses if pair <= kept]
-    joined: dict[str, set[str]] = {node: set() for node in kept}
-    left = set(kept)
-    while left:
-        # A district: nodes that covariances of residuals join. Its members and all their parents are joined to each other.
-        district = {left.pop()}
-        grown = True
-        while grown:
-            more = {node for pair in spouses for node in pair if district & set(pair)} - district
-            district |= more
-            grown = bool(more)
-        left -= district
-        clique = district | {parent for node in district for parent in graph.parents(node)}
-        for node in clique:
-            joined[node] |= clique - {node}
-    return joined
-
-
-def _reached(joined: dict[str, set[str]], start: str, blocked: set[str]) -> set[str]:
-    """Return the nodes that can be reached from `start`; blocked ones are reached, but not passed."""
-    found, waiting = {start}, [start]
-    while waiting:
-        for node in joined[waiting.pop()] - found:
-            found.add(node)
-            if node not in blocked:
-                waiting.append(node)
-    return found
-
-
 def graph_of(source: Theory | str | ParameterTable | Fit) -> Graph:
     """Return the path diagram of the structural variables of a theory, of model text, of a table or of a fit.
 
@@ -240,34 +173,40 @@ class ImpliedIndependencies(Told):
     ----------
     graph : Graph
     basis : Basis
+    frame : DataFrame
+        One row per statement, and per pair that nothing separates: ``one other given statement testable``.
+    heading, notes
+        As printed.
     """
 
     graph: Graph
     basis: Basis
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
     heading: str = "Implied conditional independencies"
     shown = ("statement", "testable")
 
-    @property
-    def frame(self) -> pd.DataFrame:
-        """One row per statement, and per pair that nothing separates: ``one other given statement testable``."""
-        import pandas as pd
 
-        rows = [(s.one, s.other, ", ".join(s.given), str(s), True) for s in self.basis.statements]
-        rows += [(one, other, "", f"no set separates {one} and {other}", False) for one, other in self.basis.inseparable]
-        return pd.DataFrame(rows, columns=["one", "other", "given", "statement", "testable"])
+def statement_frame(basis: Basis) -> pd.DataFrame:
+    """Return one row per statement, then one per pair that no set separates."""
+    import pandas as pd
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What kind of set it is."""
-        if not self.basis.statements and not self.basis.inseparable:
-            return ("Every pair is joined: the diagram implies no independence.",)
-        if self.basis.complete:
-            lines = ["The basis set of Shipley (2000): each pair that is not joined, given the parents of both. It implies every other independence."]
-        else:
-            lines = ["Residuals covary, so each pair that is not joined is given a set that separates it and of which nothing can be left out."]
-        if self.basis.inseparable:
-            lines.append("Pairs that no set separates are constrained otherwise than by an independence; score tests reach them (ts.forbidden).")
-        return tuple(lines)
+    rows = [(s.one, s.other, ", ".join(s.given), str(s), True) for s in basis.statements]
+    rows += [(one, other, "", f"no set separates {one} and {other}", False) for one, other in basis.inseparable]
+    return pd.DataFrame(rows, columns=["one", "other", "given", "statement", "testable"])
+
+
+def basis_notes(basis: Basis) -> tuple[str, ...]:
+    """Return what kind of set the statements are."""
+    if not basis.statements and not basis.inseparable:
+        return ("Every pair is joined: the diagram implies no independence.",)
+    if basis.complete:
+        lines = ["The basis set of Shipley (2000): each pair that is not joined, given the parents of both. It implies every other independence."]
+    else:
+        lines = ["Residuals covary, so each pair that is not joined is given a set that separates it and of which nothing can be left out."]
+    if basis.inseparable:
+        lines.append("Pairs that no set separates are constrained otherwise than by an independence; score tests reach them (ts.forbidden).")
+    return tuple(lines)
 
 
 def implied_independencies(source: Theory | str | ParameterTable | Fit) -> ImpliedIndependencies:
@@ -290,4 +229,5 @@ def implied_independencies(source: Theory | str | ParameterTable | Fit) -> Impli
         For cyclic diagrams, several groups and two levels.
     """
     graph = graph_of(source)
-    return ImpliedIndependencies(graph, basis_set(graph))
+    basis = basis_set(graph)
+    return ImpliedIndependencies(graph, basis, statement_frame(basis), basis_notes(basis))

@@ -11,11 +11,13 @@ from scipy.special import ndtri
 
 from trustsem.appraisal.absences import ABSENCE_RULE, HIGH_POWER, judge_absences
 from trustsem.appraisal.absent import Absent, absent_arrows, absent_covariances, absent_loadings
+from trustsem.appraisal.observed_moments import is_robust
 from trustsem.appraisal.refitting import refit
+from trustsem.appraisal.sizes import check_size, smallest_size
 from trustsem.appraisal.structure import graph_of_table
 from trustsem.appraisal.told import Told, records
 from trustsem.display import wrap
-from trustsem.errors import IdentificationError, OptionError, TrustsemError
+from trustsem.errors import IdentificationError, TrustsemError
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.restrictions import added_cells, restrictions_of, score_at
 from trustsem.inference.single_changes import detectable, same_direction, single_changes
@@ -28,14 +30,13 @@ if TYPE_CHECKING:
 
     from trustsem.appraisal.result import Appraisal
 
-__all__ = ["Forbidden", "forbidden", "smallest_size"]
+__all__ = ["Forbidden", "forbidden"]
 
 LOADING_SIZE = 0.20
-_SANDWICHES = ("robust_sem", "robust_huber_white", "robust_cluster", "bootstrap")
 _SHOWN = ("claim", "std", "se", "ci_lower", "ci_upper", "p_zero", "p_equivalent", "power", "verdict", "std_refit")
 SCORE_NOTE = (
-    "Score tests at the estimates of the theory: `std` is the expected standardized value if this one parameter alone were free, not an estimate of the "
-    "model that frees it; `std_refit` is that, for violations. Standard errors take the standardization as known. Intervals are unadjusted."
+    "Score tests at the estimates of the theory: `std` is the expected standardized value if this one parameter alone were free, not an estimate of "
+    "the model that frees it; `std_refit` is that, for violations. Standard errors take the standardization as known. Intervals are unadjusted."
 )
 
 
@@ -46,13 +47,13 @@ class Forbidden(Told):
     Attributes
     ----------
     frame : DataFrame
-        One row per absent arrow and per absent residual covariance: ``kind claim lhs op rhs epc std se ci_lower ci_upper x2 p p_zero p_equivalent p_size
-        sesoi power mde verdict size_shown conventional same_as std_refit reason``.
+        One row per absent arrow and per absent residual covariance: ``kind claim lhs op rhs epc std se ci_lower ci_upper x2 p p_zero p_equivalent
+        p_size sesoi power mde verdict size_shown conventional same_as std_refit reason``.
 
         ``epc`` is the expected parameter change, ``std`` the standardized one with its standard error and unadjusted interval, ``x2`` and ``p`` the
         score test, ``p_zero p_equivalent p_size`` Holm-adjusted p-values (b = 0, |b| >= d, |b| <= d); ``power`` that of the unadjusted test for a
-        violation of size ``sesoi``, ``mde`` the size found with 80 % power; ``conventional`` the judgement from significance and power of Saris, Satorra
-        & van der Veld (2009); ``same_as`` the claims that are, near the estimates, the same claim.
+        violation of size ``sesoi``, ``mde`` the size found with 80 % power; ``conventional`` the judgement from significance and power of Saris,
+        Satorra & van der Veld (2009); ``same_as`` the claims that are, near the estimates, the same claim.
     loadings : DataFrame or None
         The same for loadings on other factors, where they were asked for.
     robust : bool
@@ -129,38 +130,12 @@ def forbidden(
     tier = {node.variable: node.tier for node in appraisal.theory.nodes}
     claims = (*absent_arrows(graph, tier), *absent_covariances(graph))
     reason = appraisal.withheld or _unavailable(fit)
-    robust = not reason and fit.options.se in _SANDWICHES and fit.sample.blocks[0].rows is not None
+    robust = not reason and is_robust(fit)
     frame = _tested(appraisal, claims, size, robust, reason)
     if refits and not reason:
         frame["std_refit"] = [_refitted(fit, row) if row.verdict == "violated" else np.nan for row in frame.itertuples()]
     crossed = _tested(appraisal, absent_loadings(fit.model.table), loading_sesoi, robust, reason) if loadings else None
     return Forbidden(frame, crossed, robust, _heading(frame, reason), _notes(frame, size, robust, reason))
-
-
-def smallest_size(appraisal: Appraisal, sesoi: float | None) -> float:
-    """Return the smallest size of interest of what is claimed to be absent.
-
-    Raises
-    ------
-    OptionError
-        If it is not positive.
-    """
-    if sesoi is not None:
-        return check_size("sesoi", sesoi)
-    own = set(appraisal.sesoi)
-    return float(own.pop()) if len(own) == 1 else float(appraisal.theory.sesoi.value)
-
-
-def check_size(name: str, value: float) -> float:
-    """Return a size, or refuse what is none.
-
-    Raises
-    ------
-    OptionError
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0.0 < value < 1.0:
-        raise OptionError(f"{name}={value!r} is not a size of interest. Give a standardized value between 0 and 1, such as 0.1.")
-    return float(value)
 
 
 def _unavailable(fit: Fit) -> str:
@@ -189,7 +164,9 @@ def _tested(appraisal: Appraisal, claims: Sequence[Absent], sesoi: float, robust
         part |= {"power": found.power, "mde": detectable(se[at], HIGH_POWER, appraisal.alpha), "verdict": list(found.verdict)}
         parts.append(pd.DataFrame(part | {"size_shown": found.size_shown, "conventional": list(found.conventional)}, index=at))
     frame = frame.join(pd.concat(parts)) if parts else frame.reindex(columns=[*frame.columns, *_JUDGED])
-    frame["same_as"] = ["; ".join(claims[k].claim for k in np.flatnonzero(row) if k != own) for own, row in enumerate(same)]
+    frame["same_as"] = [
+        "; ".join(claim.claim for claim, alike in zip(claims, row, strict=True) if alike and claim is not claims[own]) for own, row in enumerate(same)
+    ]
     frame["std_refit"] = np.nan
     frame["reason"] = reason
     if reason:
@@ -249,7 +226,8 @@ def _heading(frame: pd.DataFrame, reason: str) -> str:
 def _notes(frame: pd.DataFrame, size: float, robust: bool, reason: str) -> tuple[str, ...]:
     lines = [f"No verdicts: {reason}"] if reason else []
     lines += [ABSENCE_RULE, f"Smallest size of interest d = {size:g}: of arrows standardized, of residual covariances as correlations.", SCORE_NOTE]
-    lines.append("The tests are robust: right without normality." if robust else "The tests assume normality.") if not reason else None
+    if not reason:
+        lines.append("The tests are robust: right without normality." if robust else "The tests assume normality.")
     lines += _both_ways(frame)
     silent = frame[frame["reason"].str.startswith("not identified")]
     if len(silent):
@@ -261,6 +239,6 @@ def _notes(frame: pd.DataFrame, size: float, robust: bool, reason: str) -> tuple
 def _both_ways(frame: pd.DataFrame) -> list[str]:
     """Return the note on claims that are the same claim."""
     same = frame[(frame["kind"] == "arrow") & (frame["same_as"] != "")]
-    groups = dict.fromkeys(frozenset((row.claim, *row.same_as.split("; "))) for row in same.itertuples())
+    groups = dict.fromkeys(frozenset((str(claim), *str(alike).split("; "))) for claim, alike in zip(same["claim"], same["same_as"], strict=True))
     told = [" = ".join(sorted(group)) for group in groups]
     return [f"Cannot be told apart, and counted once within a family: {'; '.join(told)}."] if told else []

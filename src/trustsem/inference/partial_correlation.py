@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ class PartialCorrelation(NamedTuple):
 
     def error(self, vcov: Reals) -> float:
         """Return the delta-method standard error, given the covariance matrix (q, q) of the estimated covariances."""
-        return float(np.sqrt(max(self.slopes @ vcov @ self.slopes, 0.0)))
+        return math.sqrt(max(float(self.slopes @ vcov @ self.slopes), 0.0))
 
 
 def partial_correlation(cov: Reals, one: int, other: int, given: Sequence[int] = ()) -> PartialCorrelation:

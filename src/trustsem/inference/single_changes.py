@@ -27,7 +27,8 @@ class SingleChanges(NamedTuple):
     change, se : (q,) float
         Expected change and its standard error; NaN where the model without the restriction is not identified.
     likeness : (q, q) float
-        Cosines between what the restrictions close, given the free parameters: 1 or -1 where releasing one is, near the estimates, releasing the other.
+        Cosines between what the restrictions close, given the free parameters: 1 or -1 where releasing one is, near the estimates, releasing the
+        other.
     """
 
     change: Reals
