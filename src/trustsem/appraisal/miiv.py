@@ -32,8 +32,8 @@ class MIIV(Told):
     Attributes
     ----------
     frame : DataFrame
-        One row per loading and path: ``lhs op rhs est se z pvalue ci_lower ci_upper std std_se status``. Fixed ones have se 0; those of an equation that
-        is not identified are NaN, and `status` says why.
+        One row per loading and path: ``lhs op rhs est se z pvalue ci_lower ci_upper std std_se status``. Fixed ones have se 0; those of an equation
+        that is not identified are NaN, and `status` says why.
     equations : DataFrame
         One row per equation: ``lhs rhs outcome regressors instruments n_instruments strength sargan df pvalue p_holm status``.
     notes : tuple of str
@@ -48,12 +48,8 @@ class MIIV(Told):
     notes: tuple[str, ...]
     robust: bool
     level: float
+    heading: str = "Two-stage least squares with model-implied instruments (MIIV-2SLS)"
     shown: tuple[str, ...] = ("lhs", "op", "rhs", "est", "se", "ci_lower", "ci_upper", "std", "status")
-
-    @property
-    def heading(self) -> str:
-        """What the table shows."""
-        return "Two-stage least squares with model-implied instruments (MIIV-2SLS)"
 
     def __str__(self) -> str:
         tests = _Equations(self.equations)
@@ -109,7 +105,8 @@ def miiv(model: Any, data: Any = None, *, level: float = 0.95, **options: Any) -
 
     Notes
     -----
-    Bollen 1996 (doi 10.1007/BF02296323); instruments found as in Bollen & Bauer 2004 (doi 10.1177/0049124103260341). An instrument that the model says is
+    Bollen 1996 (doi 10.1007/BF02296323); instruments found as in Bollen & Bauer 2004 (doi 10.1177/0049124103260341). An instrument that the model
+    says is
     uncorrelated with all causes of an equation is left out, as it would only add noise. Conventions are those of lavaan's ``estimator = "MIIV"``:
     residual
     variances have divisor n - k - 1 (k coefficients and an intercept), in the standard errors and in Sargan's test. Standardized effects take
@@ -204,8 +201,8 @@ def _notes(reading: Reading, found: Estimated, equations: pd.DataFrame) -> tuple
     rejected = equations[equations["p_holm"] < _ALPHA]
     if len(rejected):
         notes.append(
-            f"Instruments are rejected for {', '.join(rejected['lhs'])} (Holm-adjusted p < {_ALPHA:g}): some of them are associated with the error of "
-            "the equation, so that the model is wrong there or where it says that they are not."
+            f"Instruments are rejected for {', '.join(rejected['lhs'])} (Holm-adjusted p < {_ALPHA:g}): some of them are associated with the error "
+            "of the equation, so that the model is wrong there or where it says that they are not."
         )
     weak = equations[equations["strength"] < _WEAK]
     if len(weak):

@@ -35,7 +35,8 @@ def latent_variances(diagram: Diagram, paths: Reals, slopes: Reals, cov: Reals) 
 
     Notes
     -----
-    With l the loadings of indicators whose errors are uncorrelated, the covariance of two of them is ``l_i l_j`` times the variance, which is estimated
+    With l the loadings of indicators whose errors are uncorrelated, the covariance of two of them is ``l_i l_j`` times the variance, which is
+    estimated
     by least squares over all such pairs: ``sum l_i l_j s_ij / sum (l_i l_j)^2``. That involves the measurement of this latent variable only.
     NaN if there is no such pair.
     """
@@ -72,7 +73,8 @@ def latent_variances(diagram: Diagram, paths: Reals, slopes: Reals, cov: Reals) 
 def _chains(diagram: Diagram, latent: int) -> list[_Chain]:
     """Return the observed variables that depend on `latent` through variables with one cause each."""
     single = diagram.arrows.sum(axis=1) == 1
-    found, waiting = [], [_Chain(latent, (), frozenset())]
+    found: list[_Chain] = []
+    waiting = [_Chain(latent, (), frozenset())]
     while waiting:
         chain = waiting.pop(0)
         for child in np.flatnonzero(diagram.arrows[:, chain.item] & single).tolist():

@@ -1,9 +1,9 @@
 """Sample moments and their sampling errors, for estimators that are functions of the moments.
 
 Two-stage least squares, structural-after-measurement and regressions of composites are functions of the sample covariances, and maximum likelihood is
-one to first order. With derivatives D of an estimator its covariance matrix is ``D G D' / n``, G being the asymptotic covariance matrix of the moments;
-two estimators from the same data are compared by ``(D1 - D2) G (D1 - D2)' / n`` (the delta method; Hausman 1978, doi 10.2307/1913827, assumes that
-one of them is efficient, which is not needed here).
+one to first order. With derivatives D of an estimator its covariance matrix is ``D G D' / n``, G being the asymptotic covariance matrix of the
+moments; two estimators from the same data are compared by ``(D1 - D2) G (D1 - D2)' / n`` (the delta method; Hausman 1978, doi 10.2307/1913827,
+assumes that one of them is efficient, which is not needed here).
 
 Moments are ordered means first, then the lower triangle of the covariance matrix row by row.
 """
@@ -97,7 +97,7 @@ def symmetric_slopes(slopes: Reals, p: int) -> Reals:
 
 
 def covariance_columns(slopes: Reals) -> Reals:
-    """Return derivatives (k, q) with respect to distinct moments from derivatives (k, p, p) with respect to every element of the covariance matrix."""
+    """Return derivatives (k, q) with respect to distinct moments, from those (k, p, p) with respect to every element of the matrix."""
     p = slopes.shape[-1]
     i, j = lower_triangle(p)
     result = np.zeros((len(slopes), p + i.size))
@@ -118,16 +118,17 @@ def sampled_moments(block: BlockSample, names: Sequence[str], *, robust: bool) -
 
     Notes
     -----
-    Complete rows: Browne 1984 (doi 10.1111/j.2044-8317.1984.tb00789.x). Incomplete rows: the moments are those of maximum likelihood, with the inverse
-    of the observed information, or the sandwich around it (Savalei & Bentler 2009, doi 10.1080/10705510903008238; Yuan & Bentler 2000,
+    Complete rows: Browne 1984 (doi 10.1111/j.2044-8317.1984.tb00789.x). Incomplete rows: the moments are those of maximum likelihood, with the
+    inverse of the observed information, or the sandwich around it (Savalei & Bentler 2009, doi 10.1080/10705510903008238; Yuan & Bentler 2000,
     doi 10.1111/0081-1750.00078).
     """
     cov = np.asarray(block.cov * ((block.n - 1.0) / block.n))
     mean = np.zeros(len(names)) if block.mean is None else np.asarray(block.mean)
-    inverse = influence = None
+    inverse: Reals | None = None
+    influence: Reals | None = None
     if block.missing is not None:
-        inverse = np.linalg.inv(incomplete_information(block.missing.statistics, mean, cov, observed=True))
-        inverse = 0.5 * (inverse + inverse.T)
+        found = np.linalg.inv(incomplete_information(block.missing.statistics, mean, cov, observed=True))
+        inverse = np.asarray(0.5 * (found + found.T), dtype=np.float64)
     if robust and block.rows is not None:
         if inverse is not None and block.missing is not None:
             influence = saturated_scores(block.rows, mean, cov, block.missing.patterns) @ inverse

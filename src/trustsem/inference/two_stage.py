@@ -66,9 +66,10 @@ def two_stage(data: SampledMoments, outcome: int, regressors: Integers, instrume
     -----
     The classical covariance matrix is ``s2 (C V^-1 C')^-1 / n`` with divisor n - k - 1 in s2 (k coefficients and an intercept). It is what
     ``D G D' / n``
-    with the normal-theory G of the moments gives, times n / (n - k - 1); the robust one has another G. The test of surplus instruments is that of Sargan
-    (1958, doi 10.2307/1907619), ``(n - k - 1) g'V^-1 g / s2`` with g the covariances of instruments and residual and s2 with divisor n. Where errors are
-    robust, it is divided by its mean under valid instruments over its degrees of freedom, as Satorra & Bentler (1994) do. The strength of
+    with the normal-theory G of the moments gives, times n / (n - k - 1); the robust one has another G. The test of surplus instruments is that of
+    Sargan
+    (1958, doi 10.2307/1907619), ``(n - k - 1) g'V^-1 g / s2`` with g the covariances of instruments and residual and s2 with divisor n. Where errors
+    are robust, it is divided by its mean under valid instruments over its degrees of freedom, as Satorra & Bentler (1994) do. The strength of
     the instruments is
     the statistic of Cragg & Donald (1993, doi 10.1017/S0266466600007519).
     """
