@@ -14,11 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trustsem.data.sample import BlockSample
-from trustsem.inference.sandwich import cross_products
-from trustsem.inference.saturated import incomplete_information, lower_triangle, saturated_scores
+from trustsem.inference.saturated import complete_information, incomplete_information, lower_triangle, saturated_scores
+from trustsem.kernels.patterns import Patterns
 from trustsem.kernels.structure import Integers, Reals
 
 __all__ = ["SampledMoments", "covariance_columns", "pair_places", "sampled_moments", "symmetric_slopes"]
@@ -36,19 +35,27 @@ class SampledMoments:
         Number of rows.
     cov : (p, p) float
         Divisor n; of incomplete rows by maximum likelihood.
+    mean : (p,) float
+        0 where only covariances are known.
+    patterns : Patterns or None
+        What is known of incomplete rows.
     inverse : (q, q) float or None
         Inverse information of one row about the moments, of incomplete rows.
-    influence : (n, q) float or None
-        What each row contributes to the errors of the moments; None where normality and independence are taken for granted.
-    clusters : (n,) int or None
+    influence : (u, q) float or None
+        What each independent unit (row, or cluster) contributes to the errors of the moments; None where normality and independence are taken for
+        granted.
+    clustered : bool
+        Whether units are clusters.
     """
 
     names: tuple[str, ...]
     n: int
     cov: Reals
+    mean: Reals
+    patterns: Patterns | None = None
     inverse: Reals | None = None
     influence: Reals | None = None
-    clusters: NDArray[np.int64] | None = None
+    clustered: bool = False
 
     @property
     def robust(self) -> bool:
@@ -60,7 +67,13 @@ class SampledMoments:
         """What standard errors rest on, in words."""
         if self.influence is None:
             return "normality and independent rows" + ("" if self.inverse is None else ", values missing at random")
-        return "no assumption of normality" + (", dependence within clusters allowed for" if self.clusters is not None else "")
+        return "no assumption of normality" + (", dependence within clusters allowed for" if self.clustered else "")
+
+    def information(self, mean: Reals, cov: Reals) -> Reals:
+        """Return the expected information (q, q) of one row at other moments, given what is missing."""
+        if self.patterns is None:
+            return complete_information(cov)
+        return incomplete_information(self.patterns, mean, cov, observed=False)
 
     def at(self, names: Sequence[str]) -> Integers:
         """Return the places of variables."""
@@ -69,7 +82,9 @@ class SampledMoments:
     def spread(self, slopes: Reals) -> Reals:
         """Return the covariance matrix (k, k) of k functions of the moments with derivatives `slopes` (k, q)."""
         if self.influence is not None:
-            return cross_products(self.influence @ slopes.T, self.clusters) / self.n**2
+            found = self.influence @ slopes.T
+            count = len(found)
+            return np.asarray(found.T @ found) * ((count / (count - 1.0) if self.clustered else 1.0) / self.n**2)
         if self.inverse is not None:
             return np.asarray(slopes @ self.inverse @ slopes.T / self.n)
         p = len(self.names)
@@ -138,4 +153,9 @@ def sampled_moments(block: BlockSample, names: Sequence[str], *, robust: bool) -
             influence = np.hstack([centred, centred[:, i] * centred[:, j] - cov[i, j]])
         if block.weights is not None:
             influence = influence * block.weights[:, None]
-    return SampledMoments(tuple(names), block.n, cov, inverse, influence, block.clusters if robust else None)
+        if block.clusters is not None:
+            totals = np.zeros((int(block.clusters.max()) + 1, influence.shape[1]))
+            np.add.at(totals, block.clusters, influence)
+            influence = totals
+    patterns = None if block.missing is None else block.missing.statistics
+    return SampledMoments(tuple(names), block.n, cov, mean, patterns, inverse, influence, influence is not None and block.clusters is not None)
