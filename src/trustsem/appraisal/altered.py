@@ -19,9 +19,9 @@ from trustsem.options import FitOptions
 from trustsem.populations.altering import alter
 
 if TYPE_CHECKING:
-    from trustsem.appraisal.appraise import Appraisal
+    from trustsem.appraisal.result import Appraisal
 
-__all__ = ["Alterations", "alterations", "claim_rows", "moved", "population_of", "without_verdict"]
+__all__ = ["Alterations", "alterations", "claim_rows", "moved", "population_of"]
 
 _CLOSE = 1e-4  # how near the estimate from exact moments must be to the value asked for
 
@@ -46,15 +46,6 @@ def claim_rows(appraisal: Appraisal) -> tuple[int, ...]:
     names = {construct.name: construct.variable for construct in appraisal.theory.nodes}
     place = {(row.lhs, row.rhs): k for k, row in enumerate(appraisal.fit.model.table.rows) if row.op == "~"}
     return tuple(place[names[claim.effect], names[claim.cause]] for claim in appraisal.claims)
-
-
-def without_verdict(fit: Fit) -> str:
-    """Return why there can be no verdict from a fit, in a word or two; empty if there can."""
-    if not fit.converged:
-        return "not converged"
-    if not fit.identified:
-        return "not identified"
-    return "" if fit.admissible else "inadmissible"
 
 
 @dataclass(frozen=True, eq=False)

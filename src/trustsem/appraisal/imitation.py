@@ -91,7 +91,8 @@ class Imitation:
             mean = block.mean[at]
         elif own.mean is not None:
             mean = np.array(own.mean)
-        between, notes = np.zeros_like(cov), ()
+        between = np.zeros_like(cov)
+        notes: tuple[str, ...] = ()
         if own.clusters is not None:
             found, notes = self._between(population)
             between = found[np.ix_(at, at)]
@@ -114,13 +115,9 @@ class Imitation:
         names = roles.variables
         residual = np.array([self.item_icc.get(name, 0.0) for name in names])
         common = float(np.mean(list(self.icc.values())))
-        for shares, notes in (
-            (self.icc, ()),
-            (
-                dict.fromkeys(self.icc, common),
-                (f"Constructs all have the mean intraclass correlation, {common:.2f}: their own are impossible together.",),
-            ),
-        ):
+        same = f"Constructs all have the mean intraclass correlation, {common:.2f}: their own are impossible together."
+        attempts: list[tuple[Mapping[str, float], tuple[str, ...]]] = [(self.icc, ()), (dict.fromkeys(self.icc, common), (same,))]
+        for shares, notes in attempts:
             wanted = np.array([shares.get(name, np.nan) for name in names])
             try:
                 _, apart = split_levels(block, names, (LevelShares("icc", "item_icc", wanted, residual),))

@@ -13,7 +13,7 @@ from trustsem.appraisal.altered import Alterations, alterations, moved
 from trustsem.appraisal.imitation import Imitation, Imitator, imitate
 from trustsem.appraisal.probing import Outcome, Trial, prepare_work, stated
 from trustsem.appraisal.repeating import repeat
-from trustsem.appraisal.severity import severity
+from trustsem.appraisal.severity import reasons_of, severity
 from trustsem.appraisal.told import Told
 from trustsem.errors import ModelError, OptionError, closest
 from trustsem.options import check_count
@@ -21,7 +21,7 @@ from trustsem.options import check_count
 if TYPE_CHECKING:
     import pandas as pd
 
-    from trustsem.appraisal.appraise import Appraisal
+    from trustsem.appraisal.result import Appraisal
 
 __all__ = ["Probe", "probe"]
 
@@ -41,9 +41,9 @@ _SHOWN = (
 )
 _SHARES = ("supported", "supported_small", "contradicted", "negligible", "denied", "undetermined", "size_shown", "no_verdict")
 _MEANING = (
-    "supported, denied (contradicted or negligible), undetermined, no_verdict: shares of all samples drawn where the path has the value shown (in the "
-    "stated direction) while other standardized paths and all variances stay. mc_error is the largest Monte Carlo standard error of these shares; "
-    "supported_expected and denied_expected are what severity() expects by large-sample theory."
+    "supported, denied (contradicted or negligible), undetermined, no_verdict: shares of all samples drawn where the path has the value shown (in "
+    "the stated direction) while other standardized paths and all variances stay. mc_error is the largest Monte Carlo standard error of these "
+    "shares; supported_expected and denied_expected are what severity() expects by large-sample theory."
 )
 _BOOTSTRAP = "Standard errors by bootstrap are replaced by those of the information matrix (robust to clusters if there are any) in every sample."
 
@@ -110,9 +110,9 @@ def probe(
 
     Notes
     -----
-    Each sample has the observed number of rows, teams and holes, and variables that take the observed values as often as observed; its covariances are,
-    in expectation, those of the fitted model with one path altered (:func:`trustsem.alter`). It is analysed with the options of the appraisal and
-    judged by its rule, all claims together.
+    Each sample has the observed number of rows, teams and holes, and variables that take the observed values as often as observed; its covariances
+    are, in expectation, those of the fitted model with one path altered (:func:`trustsem.alter`). It is analysed with the options of the appraisal
+    and judged by its rule, all claims together.
     """
     import pandas as pd
 
@@ -213,5 +213,4 @@ def _notes(appraisal: Appraisal, imitation: Imitation, made: Sequence[Imitator |
     lines = [_MEANING, *imitation.said]
     lines += list(dict.fromkeys(note for one in made if isinstance(one, Imitator) for note in one.notes))
     lines += [_BOOTSTRAP] if appraisal.fit.options.se == "bootstrap" else []
-    lines += [f"{row.cause} -> {row.effect}: {row.reason}" for row in frame.itertuples() if row.reason]
-    return tuple(lines)
+    return (*lines, *dict.fromkeys(reasons_of(frame)))

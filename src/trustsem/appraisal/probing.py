@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from trustsem.appraisal.altered import claim_rows, moved, without_verdict
+from trustsem.appraisal.altered import claim_rows, moved
 from trustsem.appraisal.imitation import Imitator
 from trustsem.appraisal.verdicts import judge
+from trustsem.appraisal.withholding import why_withheld
 from trustsem.errors import DataError
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.fitter import Fitter, make_fitter
 from trustsem.fitting.tables import standardized_errors, standardized_values
 from trustsem.options import FitOptions
+from trustsem.studies.executors import one_thread
 
 if TYPE_CHECKING:
-    from trustsem.appraisal.appraise import Appraisal
+    from trustsem.appraisal.result import Appraisal
 
 __all__ = ["Fitters", "Outcome", "Trial", "Work", "fitters_like", "prepare_work", "stated"]
 
@@ -56,7 +58,7 @@ class Fitters(NamedTuple):
             fit = fit if fit.converged else self.far.fit_sample(sample)
         except DataError:
             return "not analysable"
-        return without_verdict(fit) or fit
+        return why_withheld(fit) or fit
 
 
 class Trial(NamedTuple):
@@ -99,7 +101,8 @@ class Work:
 
     def __call__(self, items: Sequence[tuple[int, int]]) -> list[Outcome]:
         """Return what is found for each item (place of the trial, number of the replication)."""
-        return [self._one(self.trials[trial], np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(k,)))) for trial, k in items]
+        with one_thread():
+            return [self._one(self.trials[trial], np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(k,)))) for trial, k in items]
 
     def _one(self, trial: Trial, rng: np.random.Generator) -> Outcome:
         fit = self.fitters.fit(trial.imitator, rng)

@@ -20,11 +20,11 @@ from trustsem.kernels.structure import Reals
 if TYPE_CHECKING:
     import pandas as pd
 
-    from trustsem.appraisal.appraise import Appraisal
+    from trustsem.appraisal.result import Appraisal
 
-__all__ = ["Severity", "severity"]
+__all__ = ["Severity", "reasons_of", "severity"]
 
-POWER = 0.8
+POWER, _HALF = 0.8, 0.5
 _ROUNDS, _CLOSE = 12, 2e-4  # the error left is a twentieth of the last step
 _SHOWN = (
     "cause",
@@ -40,20 +40,21 @@ _SHOWN = (
     "mde_adjusted",
 )
 _NUMBERS = (
-    "severity severity_d severity_minus_d level_zero level_equivalent level_size se_if_zero se_if_minus_d se_if_d supported_if_zero denied_if_zero "
-    "denied_if_zero_least supported_if_minus_d denied_if_minus_d supported_if_d size_shown_if_d mde mde_adjusted"
-).split()
+    *("severity", "severity_d", "severity_minus_d", "level_zero", "level_equivalent", "level_size", "se_if_zero", "se_if_minus_d", "se_if_d"),
+    *("supported_if_zero", "denied_if_zero", "denied_if_zero_least", "supported_if_minus_d", "denied_if_minus_d", "supported_if_d"),
+    *("size_shown_if_d", "mde", "mde_adjusted"),
+)
 
 _MEANING = (
     "severity: how probable a result that agrees less well with b > 0 in the stated direction would be if b were 0; severity_d and severity_minus_d: "
     "the same for b > d and b > -d. The severity of the opposite claim (b <= 0, ...) is 1 minus it.",
     "denied_if_zero, denied_if_minus_d: how often this design would contradict the claim or find it negligible, were b = 0 or b = -d; "
-    "supported_if_zero: how often it would support it by mistake; mde: the smallest effect whose difference from 0 is shown with 80 % power, two-sided, "
-    "with no other claim tested; mde_adjusted: at alpha divided by the number of claims.",
-    "These chances are large-sample approximations: each claim is tested at the level that Holm's procedure reaches when the other claims come out as they "
-    "did (denied_if_zero_least: at alpha divided by the number of claims, the least it can be). Standard errors are those of the expected information "
-    "where the path has the other value (other standardized paths and all variances held), times the ratio of observed to model standard errors here, "
-    "which carries over missing values, teams and non-normality.",
+    "supported_if_zero: how often it would support it by mistake; mde: the smallest effect whose difference from 0 is shown with 80 % power, "
+    "two-sided, with no other claim tested; mde_adjusted: at alpha divided by the number of claims.",
+    "These chances are large-sample approximations: each claim is tested at the level that Holm's procedure reaches when the other claims come out "
+    "as they did (denied_if_zero_least: at alpha divided by the number of claims, the least it can be). Standard errors are those of the expected "
+    "information where the path has the other value (other standardized paths and all variances held), times the ratio of observed to model standard "
+    "errors here, which carries over missing values, teams and non-normality.",
 )
 
 
@@ -64,8 +65,8 @@ class Severity(Told):
     Attributes
     ----------
     frame : DataFrame
-        One row per claim: ``id cause effect sign std std_se sesoi verdict``; after the data ``severity severity_d severity_minus_d`` (of b > 0, b > d,
-        b > -d in the stated direction); before them ``level_zero level_equivalent level_size`` (the levels reached by Holm's procedure),
+        One row per claim: ``id cause effect sign std std_se sesoi verdict``; after the data ``severity severity_d severity_minus_d`` (of b > 0,
+        b > d, b > -d in the stated direction); before them ``level_zero level_equivalent level_size`` (the levels reached by Holm's procedure),
         ``se_if_zero se_if_minus_d se_if_d``, ``supported_if_zero denied_if_zero denied_if_zero_least supported_if_minus_d denied_if_minus_d
         supported_if_d size_shown_if_d``, ``mde mde_adjusted``; and ``reason``, why a number is not there.
     heading : str
@@ -106,13 +107,32 @@ def severity(appraisal: Appraisal) -> Severity:
         return Severity(heading, blank, (f"No verdicts: {appraisal.withheld}",))
     places = stated(appraisal)
     found: list[Mapping[str, Any]] = [{"reason": "The theory states no direction, so there is no claim that could have been false."}] * len(frame)
-    if places:
-        for k, numbers in zip(places, _numbers(appraisal, places), strict=True):
-            found[k] = numbers
+    for k, row in zip(places, _numbers(appraisal, places) if places else (), strict=True):
+        found[k] = row
     columns = pd.DataFrame(found, columns=[*_NUMBERS, "reason"], index=frame.index).fillna({"reason": ""})
-    columns[_NUMBERS] = columns[_NUMBERS].astype(float)
-    impossible = [f"{row.cause} -> {row.effect}: {row.reason}" for row in frame.assign(reason=columns["reason"]).itertuples() if row.reason]
-    return Severity(heading, pd.concat([frame, columns], axis=1), (*_MEANING, *impossible))
+    numbers = list(_NUMBERS)
+    columns[numbers] = columns[numbers].astype(float)
+    whole = pd.concat([frame, columns], axis=1)
+    return Severity(heading, whole, (*_MEANING, *_in_words(whole), *reasons_of(whole)))
+
+
+def _in_words(frame: pd.DataFrame) -> list[str]:
+    """Return what the design could do at all, in a sentence."""
+    denied = frame["denied_if_zero"].dropna()
+    if denied.empty:
+        return []
+    seldom = int((denied < _HALF).sum())
+    if not seldom:
+        return [f"Were a claim false (b = 0), this design would mostly say so: each of the {len(denied)} claims would be denied more often than not."]
+    return [
+        f"Had a claim been false (b = 0), this design would seldom have denied it: {seldom} of {len(denied)} claims would be denied in less than "
+        "half of all samples, and mostly left undetermined. What speaks for a supported claim is that it would hardly have been supported by mistake."
+    ]
+
+
+def reasons_of(frame: pd.DataFrame) -> list[str]:
+    """Return the reasons why numbers are not there, each with its claim."""
+    return [f"{cause} -> {effect}: {reason}" for cause, effect, reason in frame[["cause", "effect", "reason"]].to_numpy().tolist() if reason]
 
 
 def _numbers(appraisal: Appraisal, places: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -169,13 +189,13 @@ def _before(appraisal: Appraisal, world: Alterations, k: int, level: Mapping[str
             found["denied_if_zero_least"] = float(_chances(value, error, d, least).denied)
     start = found.get("se_if_d", found.get("se_if_zero", math.nan))
     for name, own in (("mde", alpha), ("mde_adjusted", alpha / count)):
-        found[name], problem = _detectable(appraisal, world, k, start, own)
-        reasons += [problem] if problem else []
+        found[name], why = _detectable(appraisal, world, k, start, own)
+        reasons += [why] if why else []
     return found | {"reason": " ".join(dict.fromkeys(reasons))}
 
 
 def _chances(value: float, se: float, d: float, level: Mapping[str, float]) -> Chances:
-    return chances(value, np.float64(se), d, level["level_zero"], level["level_equivalent"], level["level_size"])
+    return chances(value, np.asarray(se), d, level["level_zero"], level["level_equivalent"], level["level_size"])
 
 
 def _detectable(appraisal: Appraisal, world: Alterations, k: int, se: float, level: float) -> tuple[float, str]:

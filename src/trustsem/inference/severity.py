@@ -75,8 +75,8 @@ def holm_levels(pvalues: Reals, alpha: float) -> Reals:
     Returns
     -------
     (m,) float
-        ``alpha / (m - r)``, where r is the number of the other members that are rejected, tested in order at ``alpha / m``, ``alpha / (m - 1)`` and so
-        on, until the first that is not: a member is rejected if and only if its own p-value is below this. Between ``alpha / m`` and `alpha`.
+        ``alpha / (m - r)``, where r is the number of the other members that are rejected, tested in order at ``alpha / m``, ``alpha / (m - 1)`` and
+        so on, until the first that is not: a member is rejected if and only if its own p-value is below this. Between ``alpha / m`` and `alpha`.
     """
     m = pvalues.size
     order = np.argsort(pvalues, kind="stable")
