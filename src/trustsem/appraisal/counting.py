@@ -1,7 +1,7 @@
 """Equivalent acyclic diagrams without residual covariances: which arrows they share, how many there are, and which.
 
-Two such diagrams are equivalent if they join the same pairs and have the same unshielded colliders (Verma & Pearl 1990, doi
-10.48550/arXiv.1304.1108). All equivalent ones are reached by reversing, one after the other, arrows whose two ends have the same other parents
+Two such diagrams are equivalent if they join the same pairs and have the same unshielded colliders (Verma & Pearl
+1990). All equivalent ones are reached by reversing, one after the other, arrows whose two ends have the same other parents
 (Chickering 1995, doi 10.48550/arXiv.1302.4938).
 """
 
