@@ -109,8 +109,8 @@ def estimates_by_method(appraisal: Appraisal, sam: str = "local") -> ByMethod:
         found["miiv"] = _nothing(paths, moments, str(error))
     try:
         measured = measure(split_model(fit.model), moments)
-        if not measured.converged:
-            raise _NotFittedError("A measurement block did not converge.")
+        if measured.problem:
+            raise _NotFittedError(measured.problem)
         found["sam"] = _two_steps(measured, sam, paths)
         found["composite"], found["corrected"] = _composites(appraisal, measured, paths)
     except TrustsemError as error:

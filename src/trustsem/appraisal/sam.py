@@ -128,11 +128,13 @@ def sam(
     method = choose("method", method, ("local", "global"))
     reading = read_model(model, data, options, "sam")
     measured = measure(split_model(reading.model, blocks), reading.moments)
-    found = estimate_in_two_steps(measured, method) if measured.converged else None
+    found = None if measured.problem else estimate_in_two_steps(measured, method)
     if found is not None and not found.fit.converged:
         found = None
     frame = _frame(measured, found, float(level))
-    return SAM(frame, _loadings(measured), _blocks(measured), _latent_cov(measured), _notes(measured, found), method, float(level), found is not None)
+    return SAM(
+        frame, _loadings(measured), _blocks(measured), _latent_cov(measured), _notes(measured, found, method), method, float(level), found is not None
+    )
 
 
 def structural_errors(found: TwoSteps) -> Reals:
@@ -202,12 +204,11 @@ def _latent_cov(measured: Measured) -> pd.DataFrame:
     return pd.DataFrame(measured.latent.cov, index=names, columns=names)
 
 
-def _notes(measured: Measured, found: TwoSteps | None) -> tuple[str, ...]:
+def _notes(measured: Measured, found: TwoSteps | None, method: str) -> tuple[str, ...]:
     split, moments = measured.split, measured.moments
     notes = []
     if found is None:
-        failed = [", ".join(own) for own, fit in zip(split.latent, measured.fits, strict=True) if not fit.converged]
-        notes.append(f"No estimates: the search did not converge in the {f'block of {failed[0]}' if failed else 'structural part'}.")
+        notes.append(f"No estimates: {measured.problem or 'the search did not converge in the structural part'}.")
     notes.append(f"Standard errors {'need' if moments.robust else 'assume'} {moments.basis}; they allow for the first step being estimated.")
     if moments.inverse is not None:
         notes.append("Values are missing: both steps use the saturated moments, by maximum likelihood under missing at random.")
@@ -215,10 +216,10 @@ def _notes(measured: Measured, found: TwoSteps | None) -> tuple[str, ...]:
     if split.rescaled:
         notes.append(f"The scale of {', '.join(split.rescaled)} is that of the first indicator here; the model sets it by a variance.")
     if measured.latent.shrunk < 1.0:
-        notes.append(
-            f"Subtracting all error left no positive definite matrix of the latent variables; {measured.latent.shrunk:.0%} of it was subtracted "
-            "(Fuller's correction). The estimates are uncertain beyond their standard errors."
+        done = (
+            f"{measured.latent.shrunk:.0%} of it was subtracted (Fuller's correction)" if method == "local" else "the global method does not need one"
         )
+        notes.append(f"Subtracting all error leaves no positive definite matrix of the latent variables; {done}. They are hardly told apart.")
     bounded = [row.lhs for fit in measured.fits for row in _zero_errors(fit)]
     if bounded:
         notes.append(f"The error variance of {', '.join(bounded)} would be negative and was held at 0.")

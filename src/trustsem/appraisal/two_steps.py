@@ -13,7 +13,7 @@ from trustsem.estimators import find
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.fitter import make_fitter
 from trustsem.fitting.tables import row_values
-from trustsem.inference.information import expected_information
+from trustsem.inference.information import covariance_of_estimates, expected_information
 from trustsem.inference.moment_errors import SampledMoments, pair_places
 from trustsem.inference.saturated import complete_information, lower_triangle
 from trustsem.inference.standardized import standardize
@@ -49,6 +49,8 @@ class Measured:
         Of all observed and structural variables; implied covariances are 0 between blocks.
     latent : LatentCovariances
     moments : SampledMoments
+    problem : str
+        Why there is no second step; empty if there can be one.
     """
 
     split: Split
@@ -62,11 +64,7 @@ class Measured:
     implied: Reals
     latent: LatentCovariances
     moments: SampledMoments
-
-    @property
-    def converged(self) -> bool:
-        """Whether every block was fitted."""
-        return all(fit.converged for fit in self.fits)
+    problem: str
 
     def latent_slopes(self) -> Reals:
         """Return the derivatives of the distinct covariances of the structural variables with respect to the moments."""
@@ -128,10 +126,14 @@ def measure(split: Split, moments: SampledMoments) -> Measured:
     values: dict[tuple[str, str, str], float] = {}
     free: list[tuple[str, str, str]] = []
     slopes, covariances = [np.zeros((0, q))], []
+    problem = ""
     for fit in fits:
         at = moments.at(fit.model.blocks[0].observed)
         whole[np.ix_(at, at)] = fit.implied_blocks[0].sigma
         own, moves, vcov = _block_estimates(fit, moments)
+        if not np.isfinite(vcov).all():
+            state = "is not identified by these data" if fit.converged else "did not converge"
+            problem = problem or f"the measurement block of {', '.join(fit.model.blocks[0].latent)} {state}"
         free += own
         slopes.append(moves)
         covariances.append(vcov)
@@ -148,8 +150,9 @@ def measure(split: Split, moments: SampledMoments) -> Measured:
         if name in moments.names:
             i = moments.names.index(name)
             loadings[i, k], whole[i, i] = 1.0, moments.cov[i, i]
-    latent = latent_covariances(moments.cov, whole, loadings, errors, moments.n)
-    return Measured(split, fits, values, tuple(free), np.vstack(slopes), _diagonal(covariances), loadings, errors, whole, latent, moments)
+    nothing = LatentCovariances(np.full(loadings.T.shape, np.nan), np.full((len(split.names),) * 2, np.nan), np.full(len(split.names), np.nan), 1.0)
+    latent = nothing if problem else latent_covariances(moments.cov, whole, loadings, errors, moments.n)
+    return Measured(split, fits, values, tuple(free), np.vstack(slopes), _diagonal(covariances), loadings, errors, whole, latent, moments, problem)
 
 
 def _diagonal(parts: Sequence[Reals]) -> Reals:
@@ -171,11 +174,13 @@ def _block_estimates(fit: Fit, moments: SampledMoments) -> tuple[list[tuple[str,
     i, j = lower_triangle(block.p)
     delta = moment_slopes(model.structure, 0, block)[0][inside][:, i, j].T
     weight = complete_information(block.sigma)[block.p :, block.p :]
-    small = distance_slopes(delta, weight)
-    vcov = np.linalg.inv(delta.T @ weight @ delta) / moments.n
     place = np.cumsum(inside) - 1
     at = moments.at(names)
     slopes = np.zeros((len(wanted), len(moments.names) * (len(moments.names) + 3) // 2))
+    inverse = covariance_of_estimates(delta.T @ weight @ delta * moments.n, None)[0] if fit.converged else None
+    if inverse is None:
+        return [_key(rows[k]) for k in wanted], np.full_like(slopes, np.nan), np.full((len(wanted), len(wanted)), np.nan)
+    vcov, small = inverse, distance_slopes(delta, weight)
     slopes[:, pair_places(len(moments.names))[at[i], at[j]]] = small[place[wanted]]
     return [_key(rows[k]) for k in wanted], slopes, vcov[np.ix_(place[wanted], place[wanted])]
 
