@@ -12,7 +12,7 @@ import numpy as np
 from trustsem.errors import ModelError
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.fitter import Fitter, make_fitter
-from trustsem.fitting.tables import row_values, standardized_errors, standardized_values
+from trustsem.fitting.tables import row_values, standardized_values
 from trustsem.kernels.structure import Reals
 from trustsem.model.population import Population
 from trustsem.options import FitOptions
@@ -87,6 +87,19 @@ class Alterations:
         """
         return alter(self.population, paths={self.path(k): value})
 
+    def estimates(self, k: int, value: float) -> tuple[Reals, Reals]:
+        """Return what the estimates (C,) of all claims would approach where the path of claim k has a value, and their covariance matrix (C, C).
+
+        Raises
+        ------
+        ModelError
+            If there is no such population, or the model does not have it.
+        """
+        found, cov = _exact(self.fitter, self.at(k, value), self.nobs, self.rows)
+        if not abs(found[k] - value) < _CLOSE:
+            raise ModelError(f"The model ties {self.path(k)} to other parameters, so it cannot be {value:g} alone. Leave the constraint out.")
+        return found, cov * np.outer(self.ratio, self.ratio)
+
     def error(self, k: int, value: float) -> float:
         """Return the standard error of claim k where its path has a standardized value.
 
@@ -95,21 +108,19 @@ class Alterations:
         ModelError
             If there is no such population, or the model does not have it.
         """
-        found, error = _exact(self.fitter, self.at(k, value), self.nobs, [self.rows[k]])
-        if not abs(found[0] - value) < _CLOSE:
-            raise ModelError(f"The model ties {self.path(k)} to other parameters, so it cannot be {value:g} alone. Leave the constraint out.")
-        return float(error[0] * self.ratio[k])
+        return math.sqrt(self.estimates(k, value)[1][k, k])
 
 
 def _exact(fitter: Fitter, population: Population, n: int, rows: Sequence[int]) -> tuple[Reals, Reals]:
-    """Return standardized values of rows of the parameter table, and their standard errors, at the exact moments of a population; NaN if none."""
+    """Return standardized values (C,) of rows of the parameter table, and their covariance matrix, at the exact moments of a population."""
     at = [population.names.index(name) for name in fitter.observed]
     mean = population.mean[at] if fitter.model.has_means else None
     fit = fitter.fit_moments(population.cov[np.ix_(at, at)] * (n / (n - 1.0)), n, mean)
     if not fit.converged:
-        return np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+        return np.full(len(rows), np.nan), np.full((len(rows), len(rows)), np.nan)
     values, slopes = standardized_values(fit, "std_all")
-    return values[list(rows)], standardized_errors(fit, slopes[list(rows)])
+    own = slopes[list(rows)]
+    return values[list(rows)], own @ fit.theta_vcov @ own.T
 
 
 def alterations(appraisal: Appraisal) -> Alterations:
@@ -118,7 +129,7 @@ def alterations(appraisal: Appraisal) -> Alterations:
     population = population_of(fit)
     fitter = make_fitter(fit.model, FitOptions())
     observed = appraisal.estimates["se"].to_numpy(float)
-    return Alterations(population, fitter, fit.nobs, rows, observed / _exact(fitter, population, fit.nobs, rows)[1])
+    return Alterations(population, fitter, fit.nobs, rows, observed / np.sqrt(np.diag(_exact(fitter, population, fit.nobs, rows)[1])))
 
 
 def moved(appraisal: Appraisal, value: float, k: int) -> float:

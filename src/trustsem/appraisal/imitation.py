@@ -44,12 +44,15 @@ class Imitation:
         Share of variance between clusters of each construct; empty without clusters.
     item_icc : mapping of str to float
         The same of the residual of each indicator.
+    fixed : tuple of str
+        Covariates whose moments the model takes as given.
     """
 
     sample: Sample
     steps: tuple[Steps, ...] | None
     icc: Mapping[str, float]
     item_icc: Mapping[str, float]
+    fixed: tuple[str, ...] = ()
 
     @cached_property
     def series(self) -> Reals:
@@ -69,6 +72,8 @@ class Imitation:
         )
         if block.missing is not None:
             lines.append("Values are missing where they were in the observed rows, whatever the values drawn: missing completely at random.")
+        if self.fixed:
+            lines.append(f"Covariates that the model holds fixed are drawn anew with the others: {', '.join(self.fixed)}.")
         if self.sample.n_dropped:
             lines.append(f"Rows that were not used ({self.sample.n_dropped}) are not drawn either.")
         if block.clusters is not None:
@@ -218,15 +223,15 @@ def imitate(fit: Fit, population: Population) -> Imitation:
         raise NotAvailableError(
             "Data like those observed are drawn for one group and one level. Fit the groups one at a time, or one level with cluster=."
         )
-    sample = fit.sample.select(fit.model.blocks[0].observed)
+    sample, fixed = fit.sample.select(fit.model.blocks[0].observed), fit.model.blocks[0].fixed
     block = sample.blocks[0]
     if block.rows is None:
-        return Imitation(sample, None, {}, {})
+        return Imitation(sample, None, {}, {}, fixed)
     steps = tuple(steps_of(column[~np.isnan(column)]) for column in block.rows.T)
     if block.clusters is None:
-        return Imitation(sample, steps, {}, {})
+        return Imitation(sample, steps, {}, {}, fixed)
     icc, item_icc = _shares(population, sample.names, block.rows, block.clusters)
-    return Imitation(sample, steps, icc, item_icc)
+    return Imitation(sample, steps, icc, item_icc, fixed)
 
 
 def _shares(population: Population, names: tuple[str, ...], rows: Reals, clusters: Integers) -> tuple[dict[str, float], dict[str, float]]:

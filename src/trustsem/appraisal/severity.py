@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from trustsem.appraisal.altered import Alterations, alterations, moved
 from trustsem.appraisal.probing import stated
 from trustsem.appraisal.told import Told
 from trustsem.errors import ModelError
-from trustsem.inference.severity import Chances, chances, holm_levels, severity_beyond
+from trustsem.inference.severity import chances, chances_in_family, holm_levels, severity_beyond
 from trustsem.kernels.structure import Reals
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ _MEANING = (
     "denied_if_zero, denied_if_minus_d: how often this design would contradict the claim or find it negligible, were b = 0 or b = -d; "
     "supported_if_zero: how often it would support it by mistake; mde: the smallest effect whose difference from 0 is shown with 80 % power, "
     "two-sided, with no other claim tested; mde_adjusted: at alpha divided by the number of claims.",
-    "These chances are large-sample approximations: each claim is tested at the level that Holm's procedure reaches when the other claims come out "
-    "as they did (denied_if_zero_least: at alpha divided by the number of claims, the least it can be). Standard errors are those of the expected "
+    "These chances are large-sample approximations, averaged over the levels at which Holm's procedure tests the claim when the others are as "
+    "estimated (denied_if_zero_least: at alpha divided by the number of claims, the least it can be). Standard errors are those of the expected "
     "information where the path has the other value (other standardized paths and all variances held), times the ratio of observed to model standard "
     "errors here, which carries over missing values, teams and non-normality.",
 )
@@ -66,7 +66,7 @@ class Severity(Told):
     ----------
     frame : DataFrame
         One row per claim: ``id cause effect sign std std_se sesoi verdict``; after the data ``severity severity_d severity_minus_d`` (of b > 0,
-        b > d, b > -d in the stated direction); before them ``level_zero level_equivalent level_size`` (the levels reached by Holm's procedure),
+        b > d, b > -d in the stated direction), ``level_zero level_equivalent level_size`` (the levels reached by Holm's procedure); before them
         ``se_if_zero se_if_minus_d se_if_d``, ``supported_if_zero denied_if_zero denied_if_zero_least supported_if_minus_d denied_if_minus_d
         supported_if_d size_shown_if_d``, ``mde mde_adjusted``; and ``reason``, why a number is not there.
     heading : str
@@ -95,7 +95,7 @@ def severity(appraisal: Appraisal) -> Severity:
     -----
     *After the data*, the severity with which b > c has passed is ``Phi((estimate - c) / se)`` (Mayo & Spanos 2006, doi 10.1093/bjps/axl003).
     *Before them*, what counts is how often the design would have denied the claim had it been false. It is found from the rule of the verdicts with
-    normal estimates (:func:`trustsem.inference.severity.chances`); :func:`trustsem.appraisal.probe.probe` simulates it.
+    normal estimates (:func:`trustsem.inference.severity.chances_in_family`); :func:`trustsem.appraisal.probe.probe` simulates it.
     The smallest effect that is detected solves ``effect = (z(1 - alpha/2) + z(.8)) se(effect)``.
     """
     import pandas as pd
@@ -152,8 +152,7 @@ def _numbers(appraisal: Appraisal, places: tuple[int, ...]) -> list[dict[str, An
     world = alterations(appraisal)
     result = []
     for at, k in enumerate(own):
-        level = {name: float(values[at]) for name, values in levels.items()}
-        before = _before(appraisal, world, k, level, len(own))
+        before = _before(appraisal, world, k, own)
         result.append({name: float(values[at]) for name, values in after.items()} | before)
     return result
 
@@ -167,41 +166,50 @@ def _levels(estimate: Reals, se: Reals, sesoi: Reals, alpha: float) -> dict[str,
     }
 
 
-def _before(appraisal: Appraisal, world: Alterations, k: int, level: Mapping[str, float], count: int) -> dict[str, Any]:
-    """Return what was to be expected of claim k before the data, where it is false and where it is just true."""
-    d, alpha = appraisal.sesoi[k], appraisal.alpha
+def _before(appraisal: Appraisal, world: Alterations, k: int, judged: list[int]) -> dict[str, Any]:
+    """Return what was to be expected of claim k, one of those judged, before the data: where it is false and where it is just true."""
+    d, alpha, count = appraisal.sesoi[k], appraisal.alpha, len(judged)
+    signs, sizes = np.array([moved(appraisal, 1.0, j) for j in judged]), np.array(appraisal.sesoi)[judged]
     found: dict[str, Any] = {}
     reasons: list[str] = []
     for name, value in (("zero", 0.0), ("minus_d", -d), ("d", d)):
         try:
-            error = world.error(k, moved(appraisal, value, k))
+            mean, cov = world.estimates(k, moved(appraisal, value, k))
         except ModelError as problem:
             reasons.append(f"b = {value:g} is not possible here. {problem}")
             continue
-        reached = _chances(value, error, d, level)
+        error = math.sqrt(cov[k, k])
+        reached = chances_in_family(judged.index(k), mean[judged] * signs, cov[np.ix_(judged, judged)] * np.outer(signs, signs), sizes, alpha)
         found |= {f"se_if_{name}": error, f"supported_if_{name}": float(reached.supported)}
         if name == "d":
             found["size_shown_if_d"] = float(reached.size_shown)
         else:
             found[f"denied_if_{name}"] = float(reached.denied)
         if name == "zero":
-            least = dict.fromkeys(level, alpha / count)
-            found["denied_if_zero_least"] = float(_chances(value, error, d, least).denied)
-    start = found.get("se_if_d", found.get("se_if_zero", math.nan))
+            least = alpha / count
+            found["denied_if_zero_least"] = float(chances(value, np.asarray(error), d, least, least, least).denied)
     for name, own in (("mde", alpha), ("mde_adjusted", alpha / count)):
-        found[name], why = _detectable(appraisal, world, k, start, own)
+        found[name], why = _detectable(appraisal, world, k, _curve(found, d), own)
         reasons += [why] if why else []
     return found | {"reason": " ".join(dict.fromkeys(reasons))}
 
 
-def _chances(value: float, se: float, d: float, level: Mapping[str, float]) -> Chances:
-    return chances(value, np.asarray(se), d, level["level_zero"], level["level_equivalent"], level["level_size"])
+def _curve(found: Mapping[str, float], d: float) -> Callable[[float], float]:
+    """Return the standard error as a function of the effect: the parabola through the three that are known, or a constant."""
+    low, zero, high = (found.get(f"se_if_{name}", math.nan) for name in ("minus_d", "zero", "d"))
+    if math.isnan(low + zero + high):
+        near = [one for one in (high, zero, low) if not math.isnan(one)]
+        return lambda effect: near[0] if near else math.nan
+    slope, bend = (high - low) / (2.0 * d), (high + low - 2.0 * zero) / (2.0 * d * d)
+    return lambda effect: max(zero + slope * effect + bend * effect**2, 0.2 * zero)
 
 
-def _detectable(appraisal: Appraisal, world: Alterations, k: int, se: float, level: float) -> tuple[float, str]:
+def _detectable(appraisal: Appraisal, world: Alterations, k: int, guess: Callable[[float], float], level: float) -> tuple[float, str]:
     """Return the effect whose difference from 0 is shown with the power wanted, in the stated direction; NaN and the reason if there is none."""
     factor = float(ndtri(1.0 - level / 2.0) + ndtri(POWER))
-    effect = factor * se
+    effect = factor * guess(0.0)
+    for _ in range(_ROUNDS):
+        effect = factor * guess(effect)
     for _ in range(_ROUNDS):
         try:
             following = factor * world.error(k, moved(appraisal, effect, k))
