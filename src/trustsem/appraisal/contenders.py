@@ -124,6 +124,7 @@ def line_up(appraisal: Appraisal, rivals: RivalsOption = None) -> LineUp:
         notes = ("Not all models have the same observed covariates; the covariates' moments are therefore modelled in all of them.",)
         tables = [_random_covariates(fit, one.text) if one.text else None for one in contenders]
         fit = refit(fit, _random_covariates(fit, appraisal.theory.syntax()))
+    tables = [None if table is None else _bounded(table, fit.model.table) for table in tables]
     fitted = tuple(_fitted(one, table, fit) for one, table in zip(contenders, tables, strict=True))
     line = LineUp(fit, fitted, {}, notes)
     return replace(line, classes=_classes(line.fits))
@@ -195,6 +196,23 @@ def _fixed(table: ParameterTable) -> set[str]:
 def _random_covariates(fit: Fit, text: str) -> ParameterTable:
     defaults = replace(defaults_for("sem"), fixed_x=False, meanstructure=fit.model.has_means)
     return build_table(text, defaults, n_groups=fit.model.table.n_groups)
+
+
+def _bounded(table: ParameterTable, theory: ParameterTable) -> ParameterTable:
+    """Return a table in which factors that the theory does not have cannot have a negative variance.
+
+    Such a factor (of a common method, for instance) is a rival only if it varies; a solution in which it does less than nothing would count for it.
+    """
+    known, mine = ({row.lhs for row in each.rows if row.op == "=~"} for each in (theory, table))
+    if len(mine) <= len(known):
+        return table
+    return replace(
+        table,
+        rows=tuple(
+            row._replace(lower=max(row.lower, 0.0)) if row.op == "~~" and row.lhs == row.rhs and row.free and row.lhs in mine - known else row
+            for row in table.rows
+        ),
+    )
 
 
 def _fitted(one: Contender, table: ParameterTable | None, fit: Fit) -> Contender:

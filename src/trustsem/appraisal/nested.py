@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from trustsem.appraisal.contenders import has_likelihood
 from trustsem.errors import IdentificationError
 from trustsem.fitting.differences import Method, choose_method, difference_test
@@ -12,10 +14,10 @@ from trustsem.fitting.fit import Fit
 from trustsem.fitting.nesting import check_nesting
 from trustsem.fitting.tables import row_values
 from trustsem.fitting.vuong import Vuong, vuong
-from trustsem.inference.difference import DifferenceTest
+from trustsem.inference.difference import DifferenceTest, plain_difference, scaled_difference
 from trustsem.inference.model_choice import boundary_pvalue
 
-__all__ = ["Standing", "stand"]
+__all__ = ["Standing", "difference_of", "stand"]
 
 BOUNDARY = "The variance tested is 0 at the edge of what it can be: p is that of an even mixture of chi-squares with 0 and 1 degrees of freedom."
 EDGE = (
@@ -74,21 +76,21 @@ def stand(theory: Fit, rival: Fit, alpha: float) -> Standing:
         return Standing(EQUIVALENT)
     if relation.nested:
         narrow, wide = (theory, rival) if nested_as == RIVAL_GENERAL else (rival, theory)
-        return _difference(nested_as, narrow, wide)
+        return difference_of(nested_as, narrow, wide)
     found = _vuong(theory, rival, alpha)
     if relation.nested is None:
         found = replace(found, caveat=f"Whether the models are nested could not be decided. {found.caveat}".strip())
     return found
 
 
-def _difference(relation: str, narrow: Fit, wide: Fit) -> Standing:
+def difference_of(relation: str, narrow: Fit, wide: Fit) -> Standing:
     """Return the difference test, scaled as the fits are; of a variance that is 0 in the restricted model, by the mixture at the boundary."""
     if not wide.options.tests:
         return Standing(relation, caveat="The models were fitted without a test.")
     more = len(_latent(wide)) - len(_latent(narrow))
     if more > 0 and narrow.df - wide.df > 1:
         return _told(relation, difference_test(narrow, wide, Method("standard")), EDGE)
-    test = difference_test(narrow, wide, choose_method([narrow, wide], "default", shifted=True))
+    test = scaled_difference_test(narrow, wide)
     caveat = ""
     if math.isnan(test.statistic) and wide.options.scaled_test is not None:
         test = difference_test(narrow, wide, Method("satorra_bentler_2010"))
@@ -97,6 +99,21 @@ def _difference(relation: str, narrow: Fit, wide: Fit) -> Standing:
         return _told(relation, test, caveat)
     test, pvalue = _at_boundary(test, wide, _latent(wide) - _latent(narrow))
     return replace(_told(relation, test, f"{BOUNDARY} {caveat}".strip()), pvalue=pvalue)
+
+
+def scaled_difference_test(narrow: Fit, wide: Fit) -> DifferenceTest:
+    """Return the difference test of nested models, scaled as the fits are (Satorra & Bentler 2001, doi 10.1007/BF02296192).
+
+    For MLR the traces of the saturated model, which take most of the time, cancel out: the mean of the difference is that of the general model's own
+    trace less that of the restricted one.
+    """
+    method = choose_method([narrow, wide], "default", True)
+    options = wide.options
+    own = options.estimator == "MLR" and options.information == "observed" and options.scaled_test == "yuan_bentler_mplus"
+    if method.name != "satorra_bentler_2001" or not own:
+        return difference_test(narrow, wide, method)
+    means = [float(np.sum(fit.inverse_information * fit.score_meat)) for fit in (wide, narrow)]
+    return scaled_difference(plain_difference(narrow.chisq, wide.chisq), means[0] - means[1])
 
 
 def _told(relation: str, test: DifferenceTest, caveat: str) -> Standing:

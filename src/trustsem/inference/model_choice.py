@@ -9,7 +9,7 @@ from scipy.special import chdtrc
 
 from trustsem.kernels.structure import Integers, Reals
 
-__all__ = ["boundary_pvalue", "class_weights", "proportion_error", "summed"]
+__all__ = ["anova_iccs", "boundary_pvalue", "class_weights", "proportion_error", "summed"]
 
 
 def class_weights(values: Reals, classes: Integers) -> Reals:
@@ -71,3 +71,33 @@ def proportion_error(share: float, count: int) -> float:
         return math.nan
     shrunken = (share * count + 1.0) / (count + 2.0)
     return math.sqrt(shrunken * (1.0 - shrunken) / count)
+
+
+def anova_iccs(rows: Reals, clusters: Integers) -> Reals:
+    """Return the intraclass correlation (p,) of each column from its analysis of variance over clusters; 0 where it would be negative.
+
+    Parameters
+    ----------
+    rows : (n, p) float
+        NaN where missing; what was observed counts.
+    clusters : (n,) int
+        Counted from 0.
+
+    Notes
+    -----
+    ``(B - W) / (B + (m - 1) W)`` with mean squares between and within clusters and ``m = (n - sum of squared sizes / n) / (clusters - 1)``
+    (Donner 1986, doi 10.2307/1403259).
+    """
+    seen = ~np.isnan(rows)
+    values = np.where(seen, rows, 0.0)
+    teams = np.zeros((int(clusters.max()) + 1, len(clusters)))
+    teams[clusters, np.arange(len(clusters))] = 1.0
+    sizes, sums = teams @ seen, teams @ values
+    n, filled = sizes.sum(axis=0), (sizes > 0.0).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = np.where(sizes > 0.0, sums / sizes, 0.0)
+        between = (sizes * (means - values.sum(axis=0) / n) ** 2).sum(axis=0) / (filled - 1.0)
+        within = (np.where(seen, rows - means[clusters], 0.0) ** 2).sum(axis=0) / (n - filled)
+        size = (n - (sizes**2).sum(axis=0) / n) / (filled - 1.0)
+        found = (between - within) / (between + (size - 1.0) * within)
+    return np.where(np.isfinite(found), np.clip(found, 0.0, 1.0), 0.0)
