@@ -69,7 +69,7 @@ def path_comparison(fit: Fit, paths: Sequence[PathRow], alpha: float, level: flo
         ``cause effect asked``, for every group ``est_<group> se_<group> std_<group>``, ``wald df p_equal`` (Holm-adjusted among the paths asked
         about, and among the others), ``gap gap_lower gap_upper`` (the largest difference between two groups on the standardized scale, and its
         unadjusted interval), ``p_same`` (that all differences are below the smallest one of interest: the largest p-value of two one-sided tests over
-        all pairs of groups, Holm-adjusted) and ``verdict``: "differs", "differs, but little", "the same" (shown to be), "undetermined" or "no verdict".
+        all pairs of groups, Holm-adjusted) and ``verdict``: "differs", "differs, but little", "the same" (shown to be), "undetermined", "no verdict".
 
     Notes
     -----

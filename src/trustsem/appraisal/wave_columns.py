@@ -18,7 +18,7 @@ from trustsem.theory import Theory
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["WaveData", "composite_rows", "fitting_options", "read_waves"]
+__all__ = ["WaveData", "composite_rows", "named_columns", "read_waves"]
 
 _SUFFIX = re.compile(r"(?:[._][A-Za-z]*|[A-Za-z]+)\d+")
 _KEPT = ("cluster", "sampling_weights")
@@ -90,7 +90,7 @@ def read_waves(theory: Theory, data: Any, waves: Sequence[str] | None, measureme
         part if not part.latent else Repeated(part.name, tuple((part.name + suffix,) for suffix in suffixes), (part.name,)) for part in constructs
     )
     if moments is None:
-        return WaveData(composite_rows(data, groups, fitting_options(options)), dict(options), averaged, suffixes, (_COMPOSITES,))
+        return WaveData(composite_rows(data, groups, named_columns(options)), dict(options), averaged, suffixes, (_COMPOSITES,))
     return WaveData(None, _composite_moments(moments, groups, options), averaged, suffixes, (_COMPOSITES,))
 
 
@@ -140,7 +140,7 @@ def _given_suffixes(theory: Theory, names: Sequence[str], waves: Sequence[str]) 
     return tuple(waves)
 
 
-def fitting_options(options: Mapping[str, Any]) -> tuple[str, ...]:
+def named_columns(options: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the columns that options of a fit name besides the variables of the model."""
     auxiliary = options.get("auxiliary") or ()
     return tuple(options[name] for name in _KEPT if options.get(name) is not None) + (
