@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from trustsem.errors import TheoryError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["enlarged", "split", "with_construct"]
 
-_VERBS = {"+": "raises", "-": "lowers", "?": "changes"}
+_VERBS = MappingProxyType({"+": "raises", "-": "lowers", "?": "changes"})
 
 
 def with_construct(theory: Theory, name: str, columns: tuple[str, ...], beside: str | None, title: str, definition: str) -> Theory:

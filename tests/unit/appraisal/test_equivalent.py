@@ -225,6 +225,14 @@ def test_one_wave_tells_no_direction_of_the_built_in_theory():
     assert len(told["models"]) == 50
 
 
+@pytest.mark.parametrize("change", [lambda t: t, lambda t: t.strict(), lambda t: t.drop("Trust"), lambda t: t.with_path("Technical", "Capability")])
+def test_rivals_are_equivalent_where_the_theory_says_so(change):
+    theory = change(METZ)
+    for rival in theory.rivals():
+        if rival.theory is not None:
+            assert same_covariances(path_diagram(theory), path_diagram(rival.theory)) == bool(rival.covariance_equivalent)
+
+
 def test_what_fixing_the_residual_covariances_adds():
     told = by_statement(equivalent_theories(METZ.strict()))
     assert {s for s, word in told.items() if word == "cannot tell"} == {claim.path for claim in METZ.claims if "Trust" in (claim.cause, claim.effect)}
