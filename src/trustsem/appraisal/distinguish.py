@@ -138,7 +138,7 @@ def distinguishability(
     preferred at the level of the appraisal (Holm-adjusted; of several the one with the smallest p-value). Samples are normal, with the means and
     covariances that the model implies, the observed number of rows, holes at the observed places, and teams of the observed sizes whose members are
     as alike as the observed items on average; answers in categories are not reproduced. This is the parametric bootstrap of a choice of models
-    (Wagenmakers, Ratcliff, Gomez & Iverson 2004, doi 10.1016/j.jmp.2003.11.004).
+    (Wagenmakers, Ratcliff, Gomez & Iverson 2004, J Math Psychol 48:28-50).
 
     A model in which factors of the theory merge (one general factor, say) can be chosen, but is no truth: the others have no unique solution there.
     """

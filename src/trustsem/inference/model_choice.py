@@ -86,7 +86,7 @@ def anova_iccs(rows: Reals, clusters: Integers) -> Reals:
     Notes
     -----
     ``(B - W) / (B + (m - 1) W)`` with mean squares between and within clusters and ``m = (n - sum of squared sizes / n) / (clusters - 1)``
-    (Donner 1986, doi 10.2307/1403259).
+    (Donner 1986, Int Stat Rev 54:67-82).
     """
     seen = ~np.isnan(rows)
     values = np.where(seen, rows, 0.0)
