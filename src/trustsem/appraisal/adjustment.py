@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trustsem.appraisal.basis import causal_order
-from trustsem.appraisal.diagram import Source, ancestors, descendants, node_of, path_diagram
+from trustsem.appraisal.diagram import Source, ancestors, descendants, node_of, path_diagram, withheld_notes
 from trustsem.appraisal.instrumenting import conditioned, why_not
 from trustsem.appraisal.separating import allowed_moral_graph, minimal_separators
 from trustsem.appraisal.structure import Graph
@@ -180,7 +180,7 @@ def adjustment_sets(source: Source, cause: str, effect: str, *, effect_kind: str
     sets = sorted((tuple(sorted(members, key=place)) for members in found), key=lambda members: (len(members), [place(node) for node in members]))
     frame = pd.DataFrame([(", ".join(members) or "(nothing)", len(members)) for members in sets], columns=["hold_constant", "size"])
     forbidden = tuple(node for node in asked.graph.nodes if node in asked.forbidden - {asked.effect})
-    notes = _adjustment_notes(asked, sets, forbidden, complete)
+    notes = (*withheld_notes(source), *_adjustment_notes(asked, sets, forbidden, complete))
     heading = f"What to hold constant for the {effect_kind} effect of {asked.cause} on {asked.effect}"
     return AdjustmentSets(asked.cause, asked.effect, effect_kind, tuple(sets), forbidden, frame, notes, heading)
 
@@ -249,7 +249,7 @@ def instruments(source: Source, cause: str, effect: str, *, effect_kind: str = "
             usable.append((node, given))
             rows.append((node, True, ", ".join(given), ""))
     frame = pd.DataFrame(rows, columns=["construct", "instrument", "given", "reason"])
-    lines = _absent(asked)
+    lines = [*withheld_notes(source), *_absent(asked)]
     if usable:
         lines.append(
             "Hold constant what stands under given; the ratio of the two partial covariances is the effect. "

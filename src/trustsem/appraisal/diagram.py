@@ -19,7 +19,7 @@ from trustsem.theory import Theory
 if TYPE_CHECKING:
     from trustsem.appraisal.result import Appraisal
 
-__all__ = ["Source", "ancestors", "descendants", "node_of", "path_diagram", "pattern_of", "table_of", "theory_of"]
+__all__ = ["Source", "ancestors", "descendants", "node_of", "path_diagram", "pattern_of", "table_of", "theory_of", "withheld_notes"]
 
 Source: TypeAlias = "Theory | str | ParameterTable | Fit | Graph | Appraisal"
 
@@ -28,6 +28,12 @@ def theory_of(source: Source) -> Theory | None:
     """Return the theory of a theory or an appraisal."""
     theory = getattr(source, "theory", source)
     return theory if isinstance(theory, Theory) else None
+
+
+def withheld_notes(source: Source) -> tuple[str, ...]:
+    """Return why an appraisal has no verdicts, which does not touch what its diagram says; empty for other sources."""
+    reason = getattr(source, "withheld", "")
+    return (f"The appraisal has no verdicts: {reason} What follows is about the diagram alone.",) if reason else ()
 
 
 def table_of(source: Source) -> ParameterTable | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from trustsem.appraisal.basis import causal_order
 from trustsem.appraisal.counting import number_of_orientations
-from trustsem.appraisal.diagram import Source, ancestors, path_diagram, table_of, theory_of
+from trustsem.appraisal.diagram import Source, ancestors, path_diagram, table_of, theory_of, withheld_notes
 from trustsem.appraisal.equivalent_words import alternatives_frame, equivalence_notes
 from trustsem.appraisal.nearby import Nearby, changes_between, nearby
 from trustsem.appraisal.orienting import ARROW, CIRCLE, NONE, Marks, is_ancestral, is_maximal, partial_ancestral, turned
@@ -144,9 +144,10 @@ def equivalent_theories(source: Source, *, limit: int = 50) -> EquivalentTheorie
     frame = alternatives_frame(graph, marks, around, theory)
     orders = None if marks is None else _orders(graph, marks)
     listed = around.exhausted and len(around.graphs) <= limit
+    notes = (*withheld_notes(source), *equivalence_notes(graph, frame, models, turns, orders, clean, around, listed))
     result = partial(EquivalentTheories, graph, frame, models, turns, orders, "search" if marks is None else "ancestral", listed)
     name = theory.title if theory is not None else "The model"
-    return result(f"{name}: what one wave can tell about directions", equivalence_notes(graph, frame, models, turns, orders, clean, around, listed))
+    return result(f"{name}: what one wave can tell about directions", notes)
 
 
 def _refuse_unmeasured(table: ParameterTable | None) -> None:

@@ -63,7 +63,7 @@ def minimal(sets):
 def test_sets_are_the_minimal_ones_of_the_definition(kind):
     rng = np.random.default_rng(1)
     several = none = 0
-    for _ in range(220):
+    for _ in range(150):
         graph = random_graph(rng, int(rng.integers(3, 8)), 0.45, float(rng.choice([0.0, 0.3])))
         cause, effect = rng.choice(graph.nodes, 2, replace=False)
         rest = [node for node in graph.nodes if node not in (cause, effect)]

@@ -12,6 +12,7 @@ import pytest
 import trustsem as ts
 from diagrams import edges_of, key_of, like, orientations, random_graph
 from helpers import holzinger, quietly
+from trustsem.appraisal.adjustment import adjustment_sets, instruments
 from trustsem.appraisal.counting import equivalent_orders, number_of_orientations
 from trustsem.appraisal.diagram import ancestors, path_diagram
 from trustsem.appraisal.equivalent import equivalent_theories
@@ -290,6 +291,16 @@ def test_an_appraisal_and_its_theory_say_the_same():
     assert equivalent_theories(appraisal).frame.equals(equivalent_theories(METZ).frame)
 
 
+def test_an_appraisal_without_verdicts_says_so_first():
+    population = METZ.population("calibrated")
+    cov = pd.DataFrame(population.cov, index=population.names, columns=population.names)
+    appraisal = quietly(ts.appraise, METZ, sample_cov=cov, sample_nobs=300, se="none")
+    assert appraisal.withheld
+    for result in (equivalent_theories(appraisal), adjustment_sets(appraisal, "Trust", "Outcomes"), instruments(appraisal, "Trust", "Outcomes")):
+        assert result.notes[0].startswith("The appraisal has no verdicts: the fit has no standard errors.")
+    assert len(equivalent_theories(appraisal).frame) == 17
+
+
 def test_two_constructs_and_a_saturated_structure():
     result = equivalent_theories("f =~ x1 + x2 + x3\ny ~ f")
     assert by_statement(result) == {"f -> y": "cannot tell"}
@@ -366,9 +377,9 @@ def test_it_is_fast():
     import time
 
     equivalent_theories("b ~ a")
-    began = time.perf_counter()
+    began = time.process_time()
     equivalent_theories(METZ)
-    assert time.perf_counter() - began < 2.0
+    assert time.process_time() - began < 1.0
 
 
 def test_marks_have_four_kinds():
