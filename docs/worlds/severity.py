@@ -21,7 +21,7 @@ TEXT = (
     "Complete normal data of the built-in theory (32 items, 13 claims) by maximum likelihood, from four worlds: no claim is true; every effect "
     "is just as large as the smallest one of interest, d = .10; seven claims are true and six are not; all are true at preset values. Promised, "
     "for large samples: each of the three families of tests is wrong about any of its members in at most 5 % of samples, and severity behaves as a "
-    "probability: a severity above .95 of a claim that is only just false comes up in 5 % of samples, and half of the severities of b > its true value "
+    "probability: one above .95 for a claim that is only just false comes up in 5 % of samples, and half of the severities of b > its true value "
     "lie above .5. In small samples standard errors are a little too small; the table says by how much."
 )
 SMALL, FULL = 100, 2_000

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Severity", "reasons_of", "severity"]
 
 POWER, _HALF = 0.8, 0.5
+_HALVINGS = 10
 _ROUNDS, _CLOSE = 12, 2e-4  # the error left is a twentieth of the last step
 _SHOWN = (
     "cause",
@@ -210,12 +211,39 @@ def _detectable(appraisal: Appraisal, world: Alterations, k: int, guess: Callabl
     effect = factor * guess(0.0)
     for _ in range(_ROUNDS):
         effect = factor * guess(effect)
+    if math.isnan(effect):  # no world is possible, which was said already
+        return effect, ""
     for _ in range(_ROUNDS):
         try:
             following = factor * world.error(k, moved(appraisal, effect, k))
         except ModelError:
-            return math.nan, f"No possible effect is detected with 80 % power at level {level:.2g}: it would have to be about {effect:.2f}."
+            return _near_the_edge(appraisal, world, k, effect, factor)
         if abs(following - effect) < _CLOSE or math.isnan(following):
             return following, ""
         effect = following
     return effect, ""
+
+
+def _near_the_edge(appraisal: Appraisal, world: Alterations, k: int, outside: float, factor: float) -> tuple[float, str]:
+    """Return the same where an effect that was tried, `outside`, is more than there can be."""
+
+    def excess(effect: float) -> float:
+        try:
+            return effect - factor * world.error(k, moved(appraisal, effect, k))
+        except ModelError:
+            return math.nan
+
+    low, high = 0.0, outside
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if not math.isnan(excess(middle)) else (low, middle)
+    if not excess(low) >= 0.0:
+        return (
+            math.nan,
+            f"No possible effect is detected with 80 % power: it would have to be {factor:.1f} standard errors, and about {low:.2f} is the most.",
+        )
+    high, low = low, 0.0
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if excess(middle) < 0.0 else (low, middle)
+    return high, ""
