@@ -17,7 +17,6 @@ from trustsem.data.patterns import find_patterns
 from trustsem.data.resampling import resample, resampler
 from trustsem.data.sample import BlockSample, Sample
 from trustsem.errors import DataError, OptionError
-from trustsem.fitting.fit import Fit
 from trustsem.inference.casewise import casewise_log_likelihoods
 from trustsem.inference.model_choice import summed
 from trustsem.kernels.structure import Integers, Reals
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CrossValidation", "cross_validate", "fold_numbers", "held_out"]
 
+_SAME = 1e-3  # a log-likelihood that the search does not find more exactly
 _COLUMNS = ("id", "title", "class", "elpd", "diff", "se", "ci_lower", "ci_upper", "verdict", "reason")
 
 
@@ -144,19 +144,14 @@ def held_out(entrant: Entrant, train: Sample | None, sample: Sample, inside: np.
     fit = None if train is None else entrant.fit(train)
     if fit is None:
         return np.full(int(inside.sum()), np.nan)
-    block = sample.blocks[0]
+    block, trained = sample.blocks[0], fit.sample.blocks[0]
     assert block.rows is not None
-    rows = block.rows[np.ix_(inside, sample_order(fit.model, sample)[0])]
-    found = _log_likelihoods(fit, rows)
+    assert trained.mean is not None
+    order = sample_order(fit.model, sample)[0]
+    rows, point = block.rows[np.ix_(inside, order)], fit.implied_blocks[0]
+    mean = point.mean if fit.model.has_means else trained.mean[order]
+    found = casewise_log_likelihoods(rows, mean, point.sigma, find_patterns(rows) if np.isnan(rows).any() else None)
     return found if block.weights is None else found * block.weights[inside]
-
-
-def _log_likelihoods(fit: Fit, rows: Reals) -> Reals:
-    point, moments = fit.implied_blocks[0], fit.problem.blocks[0]
-    mean = point.mean if fit.model.has_means else moments.mean
-    patterns = find_patterns(rows) if np.isnan(rows).any() else None
-    assert mean is not None
-    return casewise_log_likelihoods(rows, mean, point.sigma, patterns)
 
 
 def _why_not(appraisal: Appraisal, line: LineUp) -> str:
@@ -218,5 +213,5 @@ def _compared(one: Contender, line: LineUp, totals: dict[str, Reals], level: flo
     if not math.isfinite(gap):
         return _row(one, line, "no verdict", "A model could not be fitted to the rows outside of some part.")
     half = float(stdtrit(mine.size - 1, 0.5 + 0.5 * level)) * se
-    verdict = "predicts better" if gap - half > 0.0 else "predicts worse" if gap + half < 0.0 else "no difference shown"
+    verdict = "predicts better" if gap - half > _SAME else "predicts worse" if gap + half < -_SAME else "no difference shown"
     return _row(one, line, verdict, "", (float(theirs.sum()), gap, se, gap - half, gap + half))

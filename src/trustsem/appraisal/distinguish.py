@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trustsem.appraisal.contenders import RivalsOption, line_up, no_likelihood
+from trustsem.appraisal.contenders import RivalsOption, line_up, log_likelihood, no_likelihood
 from trustsem.appraisal.entrants import Entrant, best, criteria, entrants, left_out
 from trustsem.appraisal.nested import RIVAL_GENERAL, difference_of
 from trustsem.appraisal.repeating import repeat
@@ -33,6 +33,7 @@ __all__ = ["RULES", "Distinguishability", "distinguishability"]
 RULES = ("bic", "aic", "test")
 _COLUMNS = ("truth", "rule", "chosen", "share", "mc_error", "replications")
 _OFTEN = 0.8
+_SAME = 1e-6  # of log-likelihoods
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +142,7 @@ def distinguishability(
     (Wagenmakers, Ratcliff, Gomez & Iverson 2004, J Math Psychol 48:28-50).
 
     A model in which factors of the theory merge (one general factor, say) can be chosen, but is no truth: the others have no unique solution there.
+    Nor is one that at its estimates is the theory.
     """
     check_count("replications", replications, 1)
     check_count("seed", seed, 0)
@@ -153,7 +155,8 @@ def distinguishability(
     running = entrants(line, tested=True)
     general = tuple(k for k, (name, fit) in enumerate(heads.items()) if k and _is_general(name, line.theory, fit))
     merged = {name for name, fit in heads.items() if _merges(name, line.theory, fit)}
-    truths = tuple(None if name in merged else truth_of(fit, design) for name, fit in heads.items())
+    same = {name for name, fit in heads.items() if fit is not line.theory and abs(log_likelihood(fit) - log_likelihood(line.theory)) < _SAME}
+    truths = tuple(None if name in merged | same else truth_of(fit, design) for name, fit in heads.items())
     job = _Job(truths, running, design, general, appraisal.alpha, seed)
     items = [(k, number) for number in range(replications) for k, truth in enumerate(truths) if truth is not None]
     found = np.array(repeat(partial(_choices, job), items, executor=executor, progress=progress, title="samples"), dtype=np.int64)
@@ -163,7 +166,11 @@ def distinguishability(
     true = tuple(label for label, truth in zip(classes, truths, strict=True) if truth is not None)
     notes = [f"{replications} samples for each model (seed {seed}); in brackets: Monte Carlo errors. {design.words}"]
     if merged:
-        notes.append(f"Not simulated, because the theory's factors merge in it and other models have no unique solution there: {', '.join(merged)}.")
+        notes.append(
+            f"Not simulated, because the theory's factors merge in it and other models have no unique solution there: {', '.join(sorted(merged))}."
+        )
+    if same:
+        notes.append(f"Not simulated, because at its estimates it is the theory (what it adds is estimated as 0): {', '.join(sorted(same))}.")
     return _result(true, classes, chosen, failed, (replications, seed), heading, [*notes, *left_out(line), *line.notes])
 
 

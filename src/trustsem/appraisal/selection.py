@@ -136,7 +136,7 @@ def _result(
     import pandas as pd
 
     draws, seed = numbers
-    values = np.array(found, dtype=float).reshape(-1, len(running), 2)
+    values = np.array(found, dtype=float).reshape(len(found), len(running), 2)
     known = np.isfinite(values[:, :, 1])
     used = int(known.any(axis=1).sum())
     winners = [np.array([best(row) for row in values[:, :, k]], dtype=np.int64) for k in (1, 0)]
