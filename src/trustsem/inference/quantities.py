@@ -15,6 +15,7 @@ from trustsem.kernels.structure import Reals
 __all__ = ["Quantities", "delta_errors", "percentile_errors", "wald_pvalues"]
 
 _ROUNDING = 1e-13  # of the largest variance that the derivatives allow: what is smaller is rounding
+_ROUNDING_OF_SLOPES = 1e-11
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,11 @@ class Quantities:
         """Return the ratios to `other`, one by one; NaN where that is 0."""
         with np.errstate(divide="ignore", invalid="ignore"):
             value = np.where(other.value != 0.0, self.value / other.value, np.nan)
-            slopes = (self.slopes - value[:, None] * other.slopes) / other.value[:, None]
+            less = value[:, None] * other.slopes
+            change = self.slopes - less
+            # A ratio that is constant (a part that is the whole) has derivatives of rounding errors, which would be tested.
+            change[np.abs(change) <= _ROUNDING_OF_SLOPES * (np.abs(self.slopes) + np.abs(less))] = 0.0
+            slopes = change / other.value[:, None]
             draws = None if self.draws is None or other.draws is None else self.draws / other.draws
         return Quantities(value, slopes, draws)
 
