@@ -22,7 +22,7 @@ from trustsem.appraisal.routes import essential, reach_of
 from trustsem.errors import NotAvailableError, OptionError
 from trustsem.fitting.monte_carlo import monte_carlo
 from trustsem.inference import routes as formulas
-from trustsem.inference.importance import importance, lmg_values
+from trustsem.inference.importance import importance
 from trustsem.model.problem import implied
 from trustsem.theory import Theory, parse_theory
 
