@@ -28,7 +28,7 @@ from trustsem.theory import Proposition
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["WavePart", "compare_waves", "feedback_arrows"]
+__all__ = ["WavePart", "compare_waves", "feedback_arrows", "side_by_side"]
 
 _QUESTIONS = (
     ("Does anything matter but a construct's own past?", "stability", "theory"),
@@ -132,7 +132,7 @@ def compare_waves(fit: Fit, model: WaveModel, claims: Sequence[Proposition], add
         wanted["without traits"] = replace(model, form="cross_lagged")
     own = "theory and added" if others else "theory"
     fits = {name: fit if name == own else refit(fit, some.table(fit.model.has_means)) for name, some in wanted.items()}
-    rivals = _rivals(fits["both ways"], wanted["both ways"], claims, backward, alpha)
+    rivals = side_by_side(fits["both ways"], wanted["both ways"], claims, backward, alpha)
     return Compared(_models(fits), _tests(fits | {"fitted": fit}, own), rivals)
 
 
@@ -205,7 +205,7 @@ def _sides(fit: Fit, model: WaveModel, pairs: Sequence[Arrow], count: int, withh
     return _Sides(ahead, behind, difference, error, family[:count], family[count:], gaps)
 
 
-def _rivals(fit: Fit, model: WaveModel, claims: Sequence[Proposition], backward: Sequence[Arrow], alpha: float) -> WavePart:
+def side_by_side(fit: Fit, model: WaveModel, claims: Sequence[Proposition], backward: Sequence[Arrow], alpha: float) -> WavePart:
     """Return each claim and its reverse as estimated side by side, and the feedback arrows, which reverse no claim."""
     import pandas as pd
 
