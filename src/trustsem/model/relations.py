@@ -164,6 +164,9 @@ def free_directions(rows: Reals) -> Reals:
     rows = np.where(np.abs(rows) < 1e-15 * np.abs(rows).max(axis=1, keepdims=True, initial=0.0), 0.0, rows)
     columns: list[Reals] = []
     for touching, members in _components(rows):
+        if touching.size == 0:
+            columns.append((np.arange(size) == members[0]).astype(np.float64))
+            continue
         part = rows[np.ix_(touching, members)]
         _, singular, vt = np.linalg.svd(part / np.linalg.norm(part, axis=1, keepdims=True))
         for direction in vt[int(np.sum(singular > 1e-10)) :]:
@@ -178,8 +181,14 @@ def _components(rows: Reals) -> list[tuple[Integers, Integers]]:
     """Return the rows and the columns of every set of columns that rows tie together; a column that is zero is on its own."""
     tied = rows != 0.0
     left = np.ones(rows.shape[1], dtype=bool)
+    alone = ~tied.any(axis=0)
     components = []
     while left.any():
+        first = int(np.argmax(left))
+        if alone[first]:
+            left[first] = False
+            components.append((np.empty(0, dtype=np.int64), np.array([first])))
+            continue
         members = np.zeros(left.size, dtype=bool)
         members[np.argmax(left)] = True
         touching = tied[:, members].any(axis=1)

@@ -1,0 +1,188 @@
+"""The strength at which something changes, with as few fits as possible.
+
+What is looked for is found on a guess: estimates and standard errors between and beyond the points that were fitted, by polynomials through them. Each
+guess is fitted, and so on, until the change is between two strengths that are nearly the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trustsem.appraisal.course import Course, Point
+from trustsem.kernels.structure import Reals
+
+__all__ = ["FINE", "Change", "closeness", "first_change"]
+
+FINE = 5e-4  # how closely a change is found, as a share of its coordinate
+_FINEST = 1e-5
+_LONGEST, _STEP = 0.4, 0.2  # longest step outward, and one where nothing says how far
+_LOOKS = 24
+_ROUNDS = 40
+_NODES = 3
+_TINY_SHARE = 0.02
+
+Height = Callable[[Point], float]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Where something changes.
+
+    Attributes
+    ----------
+    at : float
+        The coordinate, at which it has changed; NaN if it never changes as far as is possible.
+    largest : float
+        The largest coordinate looked at that is possible; NaN if something changes before.
+    point : Point
+        Where it has changed, or that largest point.
+    reason : str
+        Why nothing changes; empty if it does.
+    """
+
+    at: float
+    largest: float
+    point: Point
+    reason: str
+
+
+def closeness(coordinate: float) -> float:
+    """Return how closely a change at `coordinate` is found: at that much less it has not changed yet."""
+    return max(_FINEST, FINE * abs(coordinate))
+
+
+def first_change(course: Course, height: Height, sign: int) -> Change:
+    """Return the smallest coordinate in one direction at which `height` is no longer positive.
+
+    Parameters
+    ----------
+    course : Course
+    height : callable
+        Of a point; positive at the start. Where it is NaN nothing is found.
+    sign : {+1, -1}
+        Direction.
+
+    Returns
+    -------
+    Change
+        Fitted where it has changed. That it has not changed at a coordinate that is smaller by :func:`closeness` was fitted too, or follows from the
+        estimates' derivatives.
+    """
+    search = _Search(course, height, sign)
+    inside, outside = search.known()
+    if not search.good(course.start):
+        return Change(math.nan, math.nan, course.start, course.start.trouble or "there is no verdict that could change")
+    while outside is None:
+        if abs(inside.at) >= course.limit:
+            return Change(math.nan, inside.at, inside, "it has not changed at the largest strength looked at")
+        expected = search.crossing(abs(inside.at), course.limit)
+        step = min(expected - abs(inside.at), _LONGEST) if math.isfinite(expected) else _STEP
+        point = course.at(sign * min(abs(inside.at) + step, course.limit))
+        if search.good(point):
+            inside = point
+        else:
+            outside = point
+    for turn in range(_ROUNDS):
+        close = closeness(outside.at)
+        if abs(outside.at - inside.at) <= close:
+            break
+        low, high = abs(inside.at), abs(outside.at)
+        there = search.crossing(low, high) if turn % 3 < 2 else 0.5 * (low + high)  # now and then halved, lest it creep
+        if outside.kept is None or not math.isfinite(there):
+            there = 0.5 * (low + high)
+        elif not outside.trouble and high - there < 0.9 * close and _is_next_to(search, outside, there):
+            break
+        edge = min(0.5 * close, 0.5 * (high - low))
+        point = course.at(sign * min(max(there + 0.3 * close, low + edge), high - edge))
+        if search.good(point):
+            inside = point
+        else:
+            outside = point
+    if outside.trouble:
+        return Change(math.nan, inside.at, inside, outside.trouble)
+    return Change(outside.at, math.nan, outside, "")
+
+
+def _is_next_to(search: _Search, outside: Point, there: float) -> bool:
+    """Whether the crossing is so near a fitted point that the estimates' derivatives there say that it is."""
+    return abs(search.height(outside)) < _TINY_SHARE and search.height(search.guess(search.sign * there - search.sign * _FINEST)) > 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """A search outward along a course."""
+
+    course: Course
+    height: Height
+    sign: int
+
+    def good(self, point: Point) -> bool:
+        """Whether the point is possible and nothing has changed there."""
+        return not point.trouble and self.height(point) > 0.0
+
+    def known(self) -> tuple[Point, Point | None]:
+        """Return the last good point before the first that is not, and that one, among those fitted."""
+        inside = self.course.start
+        for point in sorted((point for point in self.course.points.values() if point.at * self.sign > 0.0), key=lambda point: abs(point.at)):
+            if not self.good(point):
+                return inside, point
+            inside = point
+        return inside, None
+
+    def crossing(self, low: float, high: float) -> float:
+        """Return the first size of the coordinate between two sizes at which the guess is no longer good; NaN if it is good throughout."""
+        first = last = low
+        for first in np.linspace(low, high, _LOOKS + 1)[1:].tolist():
+            if not self.good(self.guess(self.sign * first)):
+                break
+            last = first
+        else:
+            return math.nan
+        while first - last > 0.01 * closeness(first):
+            middle = 0.5 * (last + first)
+            if self.good(self.guess(self.sign * middle)):
+                last = middle
+            else:
+                first = middle
+        return float(first)
+
+    def guess(self, coordinate: float) -> Point:
+        """Return what a point would be by polynomials through those fitted nearby."""
+        course = self.course
+        start, fitted = course.start, self._nodes(coordinate)
+        std = _newton([0.0, 0.0, *(point.at for point in fitted)], [start.std, start.std, *(point.std for point in fitted)], course.rates, coordinate)
+        nodes = [0.0, *(point.at for point in fitted)]
+        slack = float(_newton(nodes, [np.array([point.slack]) for point in (start, *fitted)], None, coordinate)[0])
+        known = [at for at in nodes if at in course.errors_at]
+        errors = _newton(known, [np.log(course.errors_at[at]) for at in known], None, coordinate) if known else np.zeros_like(std)
+        return Point(course, coordinate, start.kept, std, slack, course.impossible if slack < 0.0 else "", np.exp(errors))
+
+    def _nodes(self, coordinate: float) -> list[Point]:
+        """Return some fitted points near a coordinate, but for the start and for those next to one another, between which differences are noise."""
+        nodes: list[Point] = []
+        apart = 4.0 * closeness(coordinate)
+        for point in sorted(self.course.points.values(), key=lambda point: abs(point.at - coordinate)):
+            if point.kept is not None and all(abs(point.at - at) > apart for at in (0.0, *(node.at for node in nodes))):
+                nodes.append(point)
+        return nodes[:_NODES]
+
+
+def _newton(nodes: list[float], values: list[Reals], slope: Reals | None, at: float) -> Reals:
+    """Return the value at `at` of the polynomial through the nodes; the first two may be the same, where `slope` is the derivative."""
+    table = [np.asarray(value, dtype=np.float64) for value in values]
+    coefficients = [table[0]]
+    for order in range(1, len(nodes)):
+        following = []
+        for k in range(len(table) - 1):
+            width = nodes[k + order] - nodes[k]
+            following.append(slope if width == 0.0 and slope is not None else (table[k + 1] - table[k]) / width)
+        table = following
+        coefficients.append(table[0])
+    result = np.zeros_like(coefficients[0])
+    for coefficient, node in zip(reversed(coefficients), reversed(nodes), strict=True):
+        result = result * (at - node) + coefficient
+    return np.asarray(result)
