@@ -120,8 +120,8 @@ def _raised(appraisal: Appraisal, raise_: Any, by: float) -> dict[str, float]:
     pick("raise_", list(given), names)
     for name, value in {**given, "by": by}.items():
         if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not math.isfinite(value):
-            option = "by=" if name == "by" else f"raise_[{name!r}]="
-            raise OptionError(f"{option}{value!r} is not how far to raise. Give a number of standard deviations, such as 1.0.")
+            given_as = f"by={value!r}" if name == "by" else f"raise_={{{name!r}: {value!r}}}"
+            raise OptionError(f"{given_as} is not how far to raise. Give a number of standard deviations, such as 1.0.")
     return {name: float(given[name]) * float(by) for name in names if name in given}
 
 
