@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trustsem.appraisal.equations import Estimated, estimate_equations
-from trustsem.appraisal.measurement_blocks import split_model
+from trustsem.appraisal.measurement_blocks import split_model, unbiased, without_means
 from trustsem.appraisal.reading import reading_of_fit
 from trustsem.appraisal.two_steps import Measured, at_values, estimate_in_two_steps, measure
 from trustsem.errors import TrustsemError
 from trustsem.fitting.fit import Fit
+from trustsem.fitting.fitter import make_fitter
 from trustsem.fitting.robust import moment_weights
 from trustsem.fitting.tables import row_values
 from trustsem.inference.composite_regression import composite_moments, corrected_moments, standardized_regression
 from trustsem.inference.moment_errors import SampledMoments
-from trustsem.inference.saturated import lower_triangle
+from trustsem.inference.saturated import complete_information, lower_triangle
 from trustsem.inference.standardized import standardize
 from trustsem.inference.structural_after import distance_slopes
 from trustsem.kernels.structure import Reals
 from trustsem.model.jacobian import moment_slopes
+from trustsem.model.ram import compile_model
+from trustsem.options import FitOptions
 
 if TYPE_CHECKING:
     from trustsem.appraisal.result import Appraisal
@@ -109,18 +112,15 @@ def estimates_by_method(appraisal: Appraisal, sam: str = "local") -> ByMethod:
         found["miiv"] = _nothing(paths, moments, str(error))
     try:
         measured = measure(split_model(fit.model), moments)
-        if measured.problem:
-            raise _NotFittedError(measured.problem)
-        found["sam"] = _two_steps(measured, sam, paths)
-        found["composite"], found["corrected"] = _composites(appraisal, measured, paths)
+        problem = measured.problem
+        if not problem:
+            found["sam"] = _two_steps(measured, sam, paths)
+            found["composite"], found["corrected"] = _composites(appraisal, measured, paths)
     except TrustsemError as error:
-        for name in ("sam", "composite", "corrected"):
-            found.setdefault(name, _nothing(paths, moments, str(error)))
+        problem = str(error)
+    for name in ("sam", "composite", "corrected"):
+        found.setdefault(name, _nothing(paths, moments, problem))
     return ByMethod(found, equations, moments)
-
-
-class _NotFittedError(TrustsemError):
-    """A step that failed; told as the reason of missing estimates, never raised further."""
 
 
 def _nothing(paths: list[tuple[str, str]], moments: SampledMoments, reason: str) -> Standardized:
@@ -129,14 +129,26 @@ def _nothing(paths: list[tuple[str, str]], moments: SampledMoments, reason: str)
 
 
 def _likelihood(fit: Fit, moments: SampledMoments, paths: list[tuple[str, str]]) -> Standardized:
-    """Return the estimates of the fit; to first order they minimise a distance between the saturated and the implied moments."""
+    """Return the estimates of the fit; to first order they minimise a distance between the saturated and the implied moments.
+
+    Of incomplete rows they are estimated from the saturated moments, as by the other methods: what the likelihood of the rows differs from that is
+    no difference between methods, but would count as one.
+    """
     if not fit.converged:
         return _nothing(paths, moments, "the fit did not converge")
-    model, point, theta = at_values(fit.model.table, row_values(fit).tolist())
+    table = fit.model.table
+    if moments.inverse is not None:
+        table = without_means(table)
+        second = make_fitter(compile_model(table), FitOptions())
+        own = moments.at(second.observed)
+        fit = second.fit_moments(unbiased(moments.cov[np.ix_(own, own)], moments.n), moments.n)
+        if not fit.converged:
+            return _nothing(paths, moments, "the fit to the saturated moments did not converge")
+    model, point, theta = at_values(table, row_values(fit).tolist())
     covariances, means = moment_slopes(model.structure, 0, point)
     i, j = lower_triangle(point.p)
     delta = np.vstack([means.T, covariances[:, i, j].T])
-    weight = moments.information(point.mean if model.has_means else moments.mean, point.sigma)
+    weight = complete_information(point.sigma)
     kept = np.ones(len(delta), dtype=bool)
     if not model.has_means:
         kept[: point.p] = False

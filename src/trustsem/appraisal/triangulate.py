@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtr
 
 from trustsem.appraisal.by_method import METHODS, ByMethod, Standardized, estimates_by_method
 from trustsem.appraisal.told import Told
@@ -89,9 +88,10 @@ def triangulate(appraisal: Appraisal, *, sam: str = "local") -> Triangulation:
     Notes
     -----
     All estimates are functions of the same sample moments (to first order), so that the standard error of a difference follows from the derivatives
-    of both (:mod:`trustsem.inference.moment_errors`); neither has to be efficient, as in the test of Hausman (1978, doi 10.2307/1913827). Holm's
-    correction over the claims, for each method. Composites are means of items. They are printed as they are, but compared only after the correction
-    for reliability: without it they differ because items have errors, which is no news.
+    of both (:mod:`trustsem.inference.moment_errors`); neither has to be efficient, as in the test of Hausman (1978, doi 10.2307/1913827). With J
+    clusters the reference distribution is t with J - 1 degrees of freedom. Holm's correction over the claims, for each method. Composites are means
+    of items. They are printed as they are, but compared only after the correction for reliability: without it they differ because items have errors,
+    which is no news.
     """
     choose("sam", sam, ("local", "global"))
     try:
@@ -150,7 +150,7 @@ def _difference(own: Standardized, found: ByMethod) -> Reals:
     gap, error = own.differences(found.found["ml"], found.moments)
     tested = np.isfinite(gap) & np.isfinite(error) & (error > _SAME)
     result = np.full(gap.size, np.nan)
-    result[tested] = holm(2.0 * ndtr(-np.abs(gap[tested] / error[tested])))
+    result[tested] = holm(found.moments.tails(gap[tested] / error[tested]))
     return result
 
 
@@ -204,7 +204,9 @@ def _notes(appraisal: Appraisal, found: ByMethod) -> tuple[str, ...]:
         "for reliability they are compared."
     )
     if moments.inverse is not None:
-        notes.append("Values are missing: the fit uses the rows, the other methods the saturated moments.")
+        notes.append(
+            "Values are missing: the fit uses the rows, the other methods the saturated moments, from which the fit is compared with them too."
+        )
     missing = _missing(found)
     notes += [f"{_TITLES[name]} cannot estimate all claims: {reason}" for name, reason in missing]
     return tuple(notes)

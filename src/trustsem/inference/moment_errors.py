@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr, stdtr
 
 from trustsem.data.sample import BlockSample
-from trustsem.inference.saturated import complete_information, incomplete_information, lower_triangle, saturated_scores
-from trustsem.kernels.patterns import Patterns
+from trustsem.inference.saturated import incomplete_information, lower_triangle, saturated_scores
 from trustsem.kernels.structure import Integers, Reals
 
 __all__ = ["SampledMoments", "covariance_columns", "pair_places", "sampled_moments", "symmetric_slopes"]
@@ -35,10 +35,6 @@ class SampledMoments:
         Number of rows.
     cov : (p, p) float
         Divisor n; of incomplete rows by maximum likelihood.
-    mean : (p,) float
-        0 where only covariances are known.
-    patterns : Patterns or None
-        What is known of incomplete rows.
     inverse : (q, q) float or None
         Inverse information of one row about the moments, of incomplete rows.
     influence : (u, q) float or None
@@ -51,8 +47,6 @@ class SampledMoments:
     names: tuple[str, ...]
     n: int
     cov: Reals
-    mean: Reals
-    patterns: Patterns | None = None
     inverse: Reals | None = None
     influence: Reals | None = None
     clustered: bool = False
@@ -62,18 +56,18 @@ class SampledMoments:
         """Whether the errors do without normality (and, with clusters, without independence)."""
         return self.influence is not None
 
+    def tails(self, z: Reals) -> Reals:
+        """Return two-sided p-values of `z`: normal, or with J clusters those of t with J - 1 degrees of freedom, as their differences are few."""
+        if self.clustered and self.influence is not None:
+            return np.asarray(2.0 * stdtr(len(self.influence) - 1.0, -np.abs(z)))
+        return np.asarray(2.0 * ndtr(-np.abs(z)))
+
     @property
     def basis(self) -> str:
         """What standard errors rest on, in words."""
         if self.influence is None:
             return "normality and independent rows" + ("" if self.inverse is None else ", values missing at random")
         return "no assumption of normality" + (", dependence within clusters allowed for" if self.clustered else "")
-
-    def information(self, mean: Reals, cov: Reals) -> Reals:
-        """Return the expected information (q, q) of one row at other moments, given what is missing."""
-        if self.patterns is None:
-            return complete_information(cov)
-        return incomplete_information(self.patterns, mean, cov, observed=False)
 
     def at(self, names: Sequence[str]) -> Integers:
         """Return the places of variables."""
@@ -157,5 +151,4 @@ def sampled_moments(block: BlockSample, names: Sequence[str], *, robust: bool) -
             totals = np.zeros((int(block.clusters.max()) + 1, influence.shape[1]))
             np.add.at(totals, block.clusters, influence)
             influence = totals
-    patterns = None if block.missing is None else block.missing.statistics
-    return SampledMoments(tuple(names), block.n, cov, mean, patterns, inverse, influence, influence is not None and block.clusters is not None)
+    return SampledMoments(tuple(names), block.n, cov, inverse, influence, influence is not None and block.clusters is not None)
