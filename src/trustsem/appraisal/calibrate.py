@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from trustsem.appraisal.altered import population_of
-from trustsem.appraisal.calibrating import Finding, Regime, tests_of, ways_of
+from trustsem.appraisal.calibrating import Finding, Regime, all_tests_of, ways_of
 from trustsem.appraisal.imitation import imitate
 from trustsem.appraisal.probing import fitters_like
 from trustsem.appraisal.repeating import repeat
@@ -127,7 +127,7 @@ def calibrate(
     population = population_of(found)
     imitation = imitate(found, population)
     imitator = imitation.of(population)
-    observed = tests_of(found, ways)
+    observed = all_tests_of(found, ways)
     regime = Regime(imitator, fitters_like(found), ways, _rows(found), tuple(observed), int(seed))
     samples = repeat(regime, range(replications), executor=executor, progress=progress, title="calibrate")
     return _told(found, regime, samples, heading, alpha, (*imitation.said, *imitator.notes))
@@ -175,7 +175,7 @@ def _told(fit: Fit, regime: Regime, samples: Sequence[Finding], heading: str, al
 
 def _test_rows(fit: Fit, regime: Regime, usable: Sequence[Finding], alpha: float) -> list[dict[str, Any]]:
     """Return one row per test."""
-    observed = tests_of(fit, regime.ways)
+    observed = all_tests_of(fit, regime.ways)
     rows = []
     for at, name in enumerate(regime.tests):
         statistics = np.array([one.statistics[at] for one in usable])

@@ -22,7 +22,7 @@ from trustsem.kernels.structure import Reals
 from trustsem.options import FitOptions
 from trustsem.studies.executors import one_thread
 
-__all__ = ["Finding", "Regime", "Ways", "tests_of", "ways_of"]
+__all__ = ["Finding", "Regime", "Ways", "all_tests_of", "ways_of"]
 
 _MEAN_SCALED = ("satorra_bentler", "yuan_bentler", "yuan_bentler_mplus")
 
@@ -95,7 +95,7 @@ def ways_of(fit: Fit) -> Ways:
     return Ways(tuple((errors | {kind: mine}).items()), tuple(tests), kind, own_test)
 
 
-def tests_of(fit: Fit, ways: Ways) -> dict[str, Chisq]:
+def all_tests_of(fit: Fit, ways: Ways) -> dict[str, Chisq]:
     """Return every test of exact fit by name; none without degrees of freedom."""
     if fit.df <= 0 or not fit.options.tests:
         return {}
@@ -151,7 +151,7 @@ class Regime:
         values, slopes = standardized_values(fit, "std_all")
         try:
             errors = [standardized_errors(replace(fit, options=options), slopes[rows]) for _, options in self.ways.errors]
-            tests = tests_of(fit, self.ways)
+            tests = all_tests_of(fit, self.ways)
         except DataError as error:
             return self._nothing(str(error))
         statistics = np.array([[tests[name].statistic, tests[name].pvalue] for name in self.tests]).reshape(-1, 2)

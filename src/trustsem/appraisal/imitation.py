@@ -18,7 +18,7 @@ from trustsem.data.sample import BlockSample, Sample
 from trustsem.errors import NotAvailableError, OptionError
 from trustsem.fitting.fit import Fit
 from trustsem.inference.components import between_covariances
-from trustsem.inference.marginals import Steps, coefficients, nearest_correlations, normal_covariances, steps_of
+from trustsem.inference.marginals import Steps, coefficients, nearest_correlations, normal_covariances, steps_of, transformed_covariances
 from trustsem.kernels.structure import Integers, Reals
 from trustsem.model.population import Population
 from trustsem.populations.levels import LevelShares, root_of, split_levels
@@ -103,15 +103,18 @@ class Imitation:
             between = found[np.ix_(at, at)]
         sd = np.sqrt(np.diag(cov))
         total, apart = cov / np.outer(sd, sd), between / np.outer(sd, sd)
+        wanted = total
         if self.steps is not None:
             total, apart = normal_covariances(total, self.series), normal_covariances(apart, self.series)
             np.fill_diagonal(total, 1.0)
-        total, change = nearest_correlations(total)
         values, vectors = np.linalg.eigh(apart)
         apart = (vectors * np.maximum(values, 0.0)) @ vectors.T
-        within, other = _positive(total - apart)
-        if max(change, other) > _SHIFT:
-            notes = (*notes, f"Correlations of the variables drawn are off by up to {max(change, other):.2f}: with these values they cannot be had.")
+        within = _positive(nearest_correlations(total) - apart)
+        if self.steps is not None:
+            gap = np.abs(transformed_covariances(within + apart, self.series) - wanted)
+            off = float(gap[~np.eye(len(gap), dtype=bool)].max(initial=0.0))
+            if off > _SHIFT:
+                notes = (*notes, f"Correlations of the variables drawn are off by up to {off:.2f}: with these values they cannot be had.")
         return Imitator(self.sample, self.steps, mean, sd, root_of(within), root_of(apart), notes)
 
     def _between(self, population: Population) -> tuple[Reals, tuple[str, ...]]:
@@ -194,15 +197,14 @@ def _filled(block: BlockSample, rows: Reals) -> BlockSample:
     return replace(block, mean=mean, cov=cov * (block.n / (block.n - 1)), rows=rows, missing=found)
 
 
-def _positive(matrix: Reals) -> tuple[Reals, float]:
-    """Return the nearest positive semidefinite matrix with the same diagonal, by and large, and the largest change."""
+def _positive(matrix: Reals) -> Reals:
+    """Return a positive semidefinite matrix with the same diagonal near to a matrix that should be one."""
     values, vectors = np.linalg.eigh(matrix)
     if values[0] >= 0.0:
-        return matrix, 0.0
+        return matrix
     result = (vectors * np.maximum(values, 0.0)) @ vectors.T
     scale = np.sqrt(np.diag(matrix) / np.diag(result))
-    result = result * np.outer(scale, scale)
-    return result, float(np.abs(result - matrix).max())
+    return np.asarray(result * np.outer(scale, scale))
 
 
 def imitate(fit: Fit, population: Population) -> Imitation:

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 
 from trustsem.kernels.structure import Reals
 
-__all__ = ["Steps", "coefficients", "nearest_correlations", "normal_covariances", "steps_of"]
+__all__ = ["Steps", "coefficients", "nearest_correlations", "normal_covariances", "steps_of", "transformed_covariances"]
 
 TERMS = 80
 _HALVINGS = 40
@@ -81,27 +81,41 @@ def normal_covariances(target: Reals, series: Reals) -> Reals:
     (p, p) float
         Between -1 and 1; the nearest possible value where a target is out of reach.
     """
-    products = series[:, None, :] * series[None, :, :]
+    products = _products(series)
     low, high = -np.ones_like(target), np.ones_like(target)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
-        reached = np.zeros_like(target)
-        for k in range(series.shape[1] - 1, -1, -1):
-            reached = (reached + products[:, :, k]) * middle
-        small = reached < target
+        small = _power_series(products, middle) < target
         low, high = np.where(small, middle, low), np.where(small, high, middle)
     return 0.5 * (low + high)
 
 
-def nearest_correlations(matrix: Reals) -> tuple[Reals, float]:
-    """Return a correlation matrix near to a symmetric matrix with unit diagonal, and the largest change that this took.
+def transformed_covariances(normal: Reals, series: Reals) -> Reals:
+    """Return the covariances (p, p) of transformed variables from those of their normal variables: :func:`normal_covariances` the other way."""
+    return _power_series(_products(series), normal)
+
+
+def _products(series: Reals) -> Reals:
+    """Return the coefficients (terms, p, p) of the power series of every pair."""
+    return np.ascontiguousarray(np.moveaxis(series[:, None, :] * series[None, :, :], 2, 0))
+
+
+def _power_series(products: Reals, at: Reals) -> Reals:
+    """Return the sum over k of ``products[k - 1] * at**k`` by Horner's rule."""
+    total = np.zeros_like(at)
+    for one in products[::-1]:
+        total = (total + one) * at
+    return total
+
+
+def nearest_correlations(matrix: Reals) -> Reals:
+    """Return a correlation matrix near to a symmetric matrix with unit diagonal.
 
     Negative eigenvalues are set to almost 0 and the diagonal to 1 again (Rebonato & Jaeckel's spectral method).
     """
     values, vectors = np.linalg.eigh(matrix)
     if values[0] >= _LEAST:
-        return matrix, 0.0
+        return matrix
     raised = (vectors * np.maximum(values, _LEAST)) @ vectors.T
     sd = np.sqrt(np.diag(raised))
-    result = raised / np.outer(sd, sd)
-    return result, float(np.abs(result - matrix).max())
+    return np.asarray(raised / np.outer(sd, sd))

@@ -63,9 +63,9 @@ def test_chances_of_a_claim_among_others_are_those_of_the_rule() -> None:
     root = rng.standard_normal((4, 4)) * 0.02 + np.diag([0.03, 0.05, 0.04, 0.05])
     cov = root @ root.T
     se = np.sqrt(np.diag(cov))
-    draws = rng.standard_normal((8000, 4)) @ root.T + mean
-    verdicts = np.array([judge(row, se, d, [1] * 4).verdict for row in draws])
-    sizes = np.array([judge(row, se, d, [1] * 4).size_shown for row in draws])
+    draws = rng.standard_normal((5000, 4)) @ root.T + mean
+    judgements = [judge(row, se, d, [1] * 4) for row in draws]
+    verdicts, sizes = np.array([one.verdict for one in judgements]), np.array([one.size_shown for one in judgements])
     for member in range(4):
         found = chances_in_family(member, mean, cov, d, 0.05)
         own = verdicts[:, member]
