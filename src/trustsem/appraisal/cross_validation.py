@@ -113,7 +113,7 @@ def cross_validate(appraisal: Appraisal, folds: int = 5, repeats: int = 1, *, se
     if folds > size:
         what = "teams" if sample.blocks[0].clusters is not None else "rows"
         raise OptionError(f"folds={folds} are more than the {size} {what}. Give at most {size}.")
-    running = entrants(line)
+    running = entrants(line, exact=True)
     totals = np.zeros((len(running), size))
     for repeat in range(repeats):
         part = fold_numbers(size, folds, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(repeat,))))

@@ -56,13 +56,24 @@ class Entrant:
         return found if found.converged else None
 
 
-def entrants(line: LineUp, *, tested: bool = False) -> tuple[Entrant, ...]:
-    """Return one entrant for each class of models; without standard errors and robust tests unless the models are to be `tested`."""
+def entrants(line: LineUp, *, tested: bool = False, exact: bool = False) -> tuple[Entrant, ...]:
+    """Return one entrant for each class of models.
+
+    Parameters
+    ----------
+    line : LineUp
+    tested : bool
+        With the standard errors and robust tests of the fits.
+    exact : bool
+        Search to full precision: away from the rows fitted to, a likelihood is not flat at the estimates.
+    """
     found = []
     for name, fit in line.heads.items():
         options = fit.options if tested else replace(fit.options, se="none", test=("standard",))
         start = {str(parameter): float(value) for parameter, value in fit.coef().items()}
-        search = SearchOptions(limit=_LIMIT, tolerance=2.0 * _DISTANCE**2 / fit.nobs, restarts=0)
+        search = SearchOptions(limit=_LIMIT, restarts=0)
+        if not exact:
+            search = replace(search, tolerance=2.0 * _DISTANCE**2 / fit.nobs)
         found.append(Entrant(name, line.members(name), replace(make_fitter(fit.model, options, start), search_options=search)))
     return tuple(found)
 

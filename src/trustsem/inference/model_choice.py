@@ -38,8 +38,8 @@ def class_weights(values: Reals, classes: Integers) -> Reals:
         return result
     raw = np.exp(-0.5 * (values[known] - values[known].min()))
     # One member stands for its class: the first, as members differ by rounding only.
-    _, first = np.unique(classes[known], return_index=True)
-    result[known] = raw / raw[first].sum()
+    _, first, place = np.unique(classes[known], return_index=True, return_inverse=True)
+    result[known] = (raw[first] / raw[first].sum())[place]
     return result
 
 
