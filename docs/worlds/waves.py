@@ -22,14 +22,14 @@ from trustsem.theory import Proposition
 
 TITLE = "Several waves, and several levels"
 TEXT = (
-    "Two variables, Trust and Outcomes, in three or four waves. *No way back*: trust raises outcomes one wave later (.20) and nothing goes back. "
-    "*Traits only*: half of the variance lasts, the lasting parts correlate .5, and within persons nothing affects anything; here the cross-lagged "
-    "model is wrong, and the table says how often it finds effects that do not exist. *Traits and an effect*: the same with an effect of .20 within "
-    "persons. *All constructs*: the built-in theory with single columns and no reversed effect; 13 reversed effects and one feedback are tested "
-    "beside the theory's. *Levels*: the same path (.30) within and between teams, with and without measurement error. Promised, where the model is right: "
-    "false effects are called supported, and levels called different, in at most 5 % of samples as these grow; intervals cover 95 %. How often a "
-    "model has no admissible solution, and so no verdict, is shown beside it. Measurement error is where the comparison of levels breaks its promise: it "
-    "weakens the path within teams (.30) more than between them."
+    "Two variables, Trust and Outcomes, in three or four waves. *No way back*: trust raises outcomes one wave later (.20), nothing goes back and nothing "
+    "lasts; random intercepts then have variances of 0, and often no admissible solution, hence no verdict. *Traits only*: half of the variance lasts, "
+    "the lasting parts correlate .5, and within persons nothing affects anything; here the cross-lagged model is wrong, and the table says how often "
+    "it finds effects that do not exist. *Traits and an effect*: the same with an effect of .20 within persons. *All constructs*: the built-in theory "
+    "with single columns and no reversed effect; 13 reversed effects and one feedback are tested beside the theory's. *Levels*: the same path (.30) "
+    "within and between teams, with and without measurement error. Promised, where the model is right: false effects are called supported, and levels "
+    "called different, in at most 5 % of samples as these grow; intervals cover 95 %. Measurement error is where the comparison of levels breaks its "
+    "promise: it weakens the path within teams more than between them. Forty teams are too few for its robust tests."
 )
 SMALL, FULL = 40, 1000
 
@@ -42,6 +42,8 @@ _PANELS = (
     # world, form, waves, people, share of traits, effect of trust on outcomes
     ("no way back", "cross_lagged", 3, 200, 0.0, 0.2),
     ("no way back", "cross_lagged", 3, 800, 0.0, 0.2),
+    ("no way back", "random_intercept", 3, 200, 0.0, 0.2),
+    ("no way back", "random_intercept", 3, 800, 0.0, 0.2),
     ("traits only", "cross_lagged", 4, 200, 0.5, 0.0),
     ("traits only", "cross_lagged", 4, 800, 0.5, 0.0),
     ("traits only", "random_intercept", 4, 200, 0.5, 0.0),
@@ -230,12 +232,12 @@ def check(rows: list[dict[str, Any]]) -> None:
         assert row["rate"] <= bound + 3.5 * error, row
 
     for row in rows:
-        right = (row["world"], row["model"]) != ("traits only", "cross_lagged")
+        right = (row["world"], row["model"]) not in (("traits only", "cross_lagged"), ("no way back", "random_intercept"))
         false = {"outcomes -> trust supported"} | ({"trust -> outcomes supported"} if row["world"] == "traits only" else set())
         if right and row["question"] in false:
             at_most(row, _ALPHA)
         elif row["question"] == "interval of trust -> outcomes covers" and right:
-            # Solutions that are not admissible have no verdict; those that remain are a selection.
+            # Random intercepts: errors are right in large samples only.
             at_most({**row, "rate": 1.0 - row["rate"]}, 0.05 if row["model"] == "cross_lagged" else 0.07)
         elif row["question"] == "any reversed effect shown":
             at_most(row, _ALPHA + 0.02)

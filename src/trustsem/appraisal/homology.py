@@ -124,7 +124,7 @@ def homology(
     Returns
     -------
     Homology
-        Without verdicts, and with the reason, if there are not more teams than parameters between teams, or the fit is not converged, not identified
+        Without verdicts, and with the reason, if there are not more teams than parameters, or the fit is not converged, not identified
         or not admissible (teams that hardly differ).
 
     Raises
@@ -189,12 +189,9 @@ def _n_clusters(fit: Fit) -> int:
 
 
 def _withheld(fit: Fit) -> str:
-    between = len({int(k) for row, k in zip(fit.model.table.rows, fit.model.theta_of_row, strict=True) if row.block == 2 and k >= 0})
     teams = _n_clusters(fit)
-    if teams <= between:
-        return (
-            f"there are {teams} teams for {between} parameters between teams, which is too few. Use fewer constructs with constructs=, or more teams."
-        )
+    if teams <= fit.npar:
+        return f"there are {teams} teams for {fit.npar} parameters of both levels, too few. Use fewer constructs with constructs=, or more teams."
     return why_withheld(fit)
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Answers", "RoleAnswers", "answer_roles"]
 
-_NO_ITEMS = "Constructs are single columns, so whether groups understand them alike cannot be tested; differences may be differences in answering."
-
 
 class RoleAnswers(NamedTuple):
     """What the answers are drawn from; see :class:`trustsem.appraisal.roles.Roles`."""
@@ -25,6 +23,7 @@ class RoleAnswers(NamedTuple):
     theory: Theory
     fit: Fit
     invariance: Invariance | None
+    untested: str
     omnibus: pd.DataFrame
     frame: pd.DataFrame
     means: Told | None
@@ -115,7 +114,7 @@ def _who_less(found: RoleAnswers) -> str:
 def _limits(found: RoleAnswers) -> list[str]:
     lines = []
     if found.invariance is None:
-        lines.append(_NO_ITEMS)
+        lines.append(found.untested)
     else:
         failed = next((level for level in ("metric", "scalar") if _step(found, level) < found.alpha), "")
         if failed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,9 +29,10 @@ from trustsem.theory import Theory
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["beginnings", "left_out", "role_fits", "role_means", "role_omnibus", "role_paths", "role_profiles", "role_settings"]
+__all__ = ["RoleFits", "beginnings", "left_out", "role_fits", "role_means", "role_omnibus", "role_paths", "role_profiles", "role_settings"]
 
 _LEVELS = ("configural", "metric", "scalar")
+_NO_ITEMS = "Constructs are single columns, so whether groups understand them alike cannot be tested; differences may be differences in answering."
 _MEANS = (
     "d is the difference in pooled standard deviations (of latent variables where items measure them). Holm's adjustment over all rows; intervals "
     "are unadjusted.",
@@ -72,25 +73,34 @@ def role_settings(theory: Theory, data: Any, group: str, options: Mapping[str, A
     return settings, choice.reasons
 
 
-def role_fits(theory: Theory, data: Any, settings: Mapping[str, Any], partial: tuple[str, ...]) -> tuple[Invariance | None, Fit]:
-    """Return the steps of invariance, if anything is measured by several items, and the fit in which paths are compared.
+class RoleFits(NamedTuple):
+    """The steps of invariance (None where they could not be taken, and why), and the fit in which paths are compared."""
+
+    invariance: Invariance | None
+    untested: str
+    fit: Fit
+
+
+def role_fits(theory: Theory, data: Any, settings: Mapping[str, Any], partial: tuple[str, ...]) -> RoleFits:
+    """Fit the theory to all groups, with equal loadings where there are any, and test invariance.
 
     Raises
     ------
     DataError
         For fewer than two groups.
     """
-    if all(node.observed for node in theory.nodes):
-        fit = sem(theory, data, **settings)
-        if fit.model.table.n_groups < 2:
-            raise DataError(
-                "Roles are compared over several groups, but there is one. Give group=, the column that says which group a row belongs to."
-            )
-        return None, fit
-    moments = data is None and settings.get("sample_mean") is None
-    levels = _LEVELS[:2] if moments else _LEVELS
-    found = invariance(theory, data, levels=levels, group_partial=partial, **settings)
-    return found, found.fits["metric"]
+    observed = all(node.observed for node in theory.nodes)
+    fit = sem(theory, data, group_equal=() if observed else ("loadings",), group_partial=() if observed else partial, **settings)
+    if fit.model.table.n_groups < 2:
+        raise DataError("Roles are compared over several groups, but there is one. Give group=, the column that says which group a row belongs to.")
+    if observed:
+        return RoleFits(None, _NO_ITEMS, fit)
+    first = compile_fitter(theory, fit.sample, **_without_data(settings)).fit_sample(fit.sample)
+    stuck = [name for name, one in (("with nothing equal", first), ("with equal loadings", fit)) if not one.converged]
+    if stuck:
+        return RoleFits(None, f"The model {stuck[0]} did not converge, so whether groups understand the items alike could not be tested.", fit)
+    levels = _LEVELS if fit.model.has_means else _LEVELS[:2]
+    return RoleFits(invariance(theory, data, levels=levels, group_partial=partial, **settings), "", fit)
 
 
 def role_paths(theory: Theory) -> list[PathRow]:
@@ -103,20 +113,21 @@ def role_paths(theory: Theory) -> list[PathRow]:
     ]
 
 
-def role_omnibus(
-    theory: Theory, fit: Fit, paths: Sequence[PathRow], found: Invariance | None, settings: Mapping[str, Any], partial: tuple[str, ...]
-) -> pd.DataFrame:
+def role_omnibus(theory: Theory, fit: Fit, paths: Sequence[PathRow], settings: Mapping[str, Any], partial: tuple[str, ...]) -> pd.DataFrame:
     """Return the difference tests that the paths asked about, and all paths, are equal over groups."""
     import pandas as pd
 
     others = tuple(f"{path.lhs}~{path.rhs}" for path in paths if not path.asked)
-    kinds = ("regressions",) if found is None else ("loadings", "regressions")
+    observed = all(node.observed for node in theory.nodes)
+    kinds = ("regressions",) if observed else ("loadings", "regressions")
     wanted = [("strategies", others), ("all", ())] if others else [("strategies", ())]
     method = choose_method([fit], "default", True) if fit.options.tests else None
     asked = {"strategies": [path for path in paths if path.asked], "all": list(paths)}
     rows = []
     for name, free in wanted:
-        fitter = compile_fitter(theory, fit.sample, group_equal=kinds, group_partial=(*partial, *free), **_without_data(settings))
+        fitter = compile_fitter(
+            theory, fit.sample, group_equal=kinds, group_partial=(*(() if observed else partial), *free), **_without_data(settings)
+        )
         narrow = fitter.fit_sample(fit.sample)
         usable = method is not None and narrow.converged and fit.converged
         test = difference_test(narrow, fit, method) if usable and method is not None else DifferenceTest(math.nan, narrow.df - fit.df, math.nan)

@@ -175,14 +175,14 @@ def compare_roles(
     chosen = whole if constructs == "all" else chosen_theory(whole, beginnings(whole) if constructs is None else constructs, "compare_roles")
     settings, reasons = role_settings(chosen, data, group, options)
     partial = (group_partial,) if isinstance(group_partial, str) else tuple(group_partial)
-    found, fit = role_fits(chosen, data, settings, partial)
+    found, untested, fit = role_fits(chosen, data, settings, partial)
     paths = role_paths(chosen)
     withheld = why_withheld(fit)
-    omnibus = role_omnibus(chosen, fit, paths, found, settings, partial)
+    omnibus = role_omnibus(chosen, fit, paths, settings, partial)
     frame = path_comparison(fit, paths, alpha, level, not withheld)
     means = role_means(fit, found, chosen, level)
     profiles = role_profiles(whole, data, group, settings, alpha, level) if profile else {}
-    answers = answer_roles(RoleAnswers(chosen, fit, found, omnibus, frame, means, bool(profiles), withheld, alpha))
+    answers = answer_roles(RoleAnswers(chosen, fit, found, untested, omnibus, frame, means, bool(profiles), withheld, alpha))
     notes = (
         *((f"No verdicts: {withheld}",) if withheld else ()),
         *answers.sentences,
