@@ -171,7 +171,7 @@ def _own(name: str, model: Theory | str, usual: str) -> Contender:
         return Contender(name, "your theory" if model.title == usual else model.title, model.syntax(), theory=model)
     if isinstance(model, str):
         return Contender(name, "your model", model)
-    raise OptionError(f"rivals[{name!r}] is a {type(model).__name__}, not a Theory or model text. Give one of these.")
+    raise OptionError(f"rivals[{name!r}] is of type {type(model).__name__!r}, not a Theory or model text. Give one of these.")
 
 
 def _addressed(one: Contender, table: ParameterTable | None, fit: Fit) -> Contender:
