@@ -22,14 +22,15 @@ from trustsem.theory import Proposition
 
 TITLE = "Several waves, and several levels"
 TEXT = (
-    "Two variables, Trust and Outcomes, in three or four waves. *No way back*: trust raises outcomes one wave later (.20), nothing goes back and nothing "
-    "lasts; random intercepts then have variances of 0, and often no admissible solution, hence no verdict. *Traits only*: half of the variance lasts, "
-    "the lasting parts correlate .5, and within persons nothing affects anything; here the cross-lagged model is wrong, and the table says how often "
-    "it finds effects that do not exist. *Traits and an effect*: the same with an effect of .20 within persons. *All constructs*: the built-in theory "
-    "with single columns and no reversed effect; 13 reversed effects and one feedback are tested beside the theory's. *Levels*: the same path (.30) "
-    "within and between teams, with and without measurement error. Promised, where the model is right: false effects are called supported, and levels "
-    "called different, in at most 5 % of samples as these grow; intervals cover 95 %. Measurement error is where the comparison of levels breaks its "
-    "promise: it weakens the path within teams more than between them. Forty teams are too few for its robust tests."
+    "Two variables, Trust and Outcomes, in three or four waves. *No way back*: trust raises outcomes one wave later (.20), nothing goes back "
+    "and nothing lasts; random intercepts then have variances of 0, and often no admissible solution, hence no verdict. *Traits only*: half of "
+    "the variance lasts, the lasting parts correlate .5, and within persons nothing affects anything; here the cross-lagged model is wrong, and "
+    "the table says how often it finds effects that do not exist. *Traits and an effect*: the same with an effect of .20 within persons. *All "
+    "constructs*: the built-in theory with single columns and no reversed effect; 13 reversed effects and one feedback are tested beside the "
+    "theory's. *Levels*: the same path (.30) within and between teams, with and without measurement error. Promised, where the model is right: "
+    "false effects are called supported, and levels called different, in at most 5 % of samples as these grow; intervals cover 95 %. "
+    "Measurement error is where the comparison of levels breaks its promise: it weakens the path within teams more than between them. Forty "
+    "teams are too few for its robust tests."
 )
 SMALL, FULL = 40, 1000
 
