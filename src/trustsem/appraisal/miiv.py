@@ -35,7 +35,8 @@ class MIIV(Told):
         One row per loading and path: ``lhs op rhs est se z pvalue ci_lower ci_upper std std_se status``. Fixed ones have se 0; those of an equation
         that is not identified are NaN, and `status` says why.
     equations : DataFrame
-        One row per equation: ``lhs rhs outcome regressors instruments n_instruments strength sargan df pvalue p_holm status``.
+        One row per equation: ``lhs rhs outcome regressors instruments n_instruments strength sargan df pvalue p_holm status``; `df` is the number of
+        surplus instruments.
     notes : tuple of str
     robust : bool
         Whether errors and tests do without normality.
@@ -177,7 +178,7 @@ def _tests(reading: Reading, found: Estimated) -> pd.DataFrame:
             "n_instruments": [len(own.instruments) for own in found.equations],
             "strength": values("strength"),
             "sargan": values("statistic"),
-            "df": values("df"),
+            "df": [0 if own.problem else len(own.instruments) - len(own.causes) for own in found.equations],
             "pvalue": pvalue,
             "p_holm": adjusted,
             "status": [own.problem or "estimated" for own in found.equations],

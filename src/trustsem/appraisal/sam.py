@@ -59,7 +59,7 @@ class SAM(Told):
     def _block_cells(self) -> tuple[list[str], list[list[str]]]:
         header = ["latent", "block", "reliability", "chisq", "df", "pvalue"]
         rows = self.blocks[header].itertuples(index=False)
-        return header, [[str(row[0]), str(row[1]), *(number(float(value)) for value in row[2:])] for row in rows]
+        return header, [[str(row[0]), str(row[1]), *(str(v) if isinstance(v, int) else number(float(v)) for v in row[2:])] for row in rows]
 
     def __str__(self) -> str:
         header, rows = self._block_cells()
