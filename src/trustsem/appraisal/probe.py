@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Probe", "probe"]
 
-_NAMED = {"0": "zero", "-d": "minus_d", "d": "d"}
+_NAMED = MappingProxyType({"0": "zero", "-d": "minus_d", "d": "d"})
 _SHOWN = (
     "cause",
     "effect",
@@ -42,8 +43,8 @@ _SHOWN = (
 _SHARES = ("supported", "supported_small", "contradicted", "negligible", "denied", "undetermined", "size_shown", "no_verdict")
 _MEANING = (
     "supported, denied (contradicted or negligible), undetermined, no_verdict: shares of all samples drawn where the path has the value shown (in "
-    "the stated direction) while other standardized paths and all variances stay. mc_error is the largest Monte Carlo standard error of these "
-    "shares; supported_expected and denied_expected are what severity() expects by large-sample theory."
+    "the stated direction) while other standardized paths and all variances stay. mc_error is the largest Monte Carlo standard error of "
+    "these shares; supported_expected and denied_expected are what severity() expects by large-sample theory."
 )
 _BOOTSTRAP = "Standard errors by bootstrap are replaced by those of the information matrix (robust to clusters if there are any) in every sample."
 
@@ -56,7 +57,8 @@ class Probe(Told):
     ----------
     frame : DataFrame
         One row per claim and world: ``id cause effect sign world value`` (the standardized path in the stated direction); shares of samples
-        ``supported`` (small or not) ``supported_small contradicted negligible denied undetermined size_shown no_verdict``, and ``mc_error``;
+        ``supported`` (small or not) ``supported_small contradicted negligible denied undetermined size_shown no_verdict``, and ``mc_error`` (the
+        largest of the shares but ``size_shown``, which has ``mc_error_size``);
         ``mean_std sd_std mean_se`` of the estimates in the stated direction; ``supported_expected denied_expected`` (the named worlds);
         ``replications``; ``reason``, why there is nothing.
     heading : str
@@ -181,18 +183,26 @@ def _row(appraisal: Appraisal, place: tuple[int, str, float], outcomes: Sequence
 def _counted(outcomes: Sequence[Outcome]) -> dict[str, float]:
     """Return shares of all samples, and what their estimates are like."""
     if not outcomes:
-        return dict.fromkeys((*_SHARES, "mc_error", "mean_std", "sd_std", "mean_se"), math.nan)
+        return dict.fromkeys((*_SHARES, "mc_error", "mc_error_size", "mean_std", "sd_std", "mean_se"), math.nan)
     verdicts = np.array([one.verdict for one in outcomes])
     small = float(np.mean(verdicts == "supported but small"))
     shares = {name: float(np.mean(verdicts == name)) for name in ("contradicted", "negligible", "undetermined")}
     shares |= {"supported": small + float(np.mean(verdicts == "supported")), "supported_small": small}
     shares |= {"denied": shares["contradicted"] + shares["negligible"], "size_shown": float(np.mean([one.size_shown for one in outcomes]))}
     shares["no_verdict"] = float(np.mean([math.isnan(one.std) for one in outcomes]))
-    error = max(math.sqrt(share * (1.0 - share) / len(outcomes)) for share in shares.values())
+    errors = {name: math.sqrt(share * (1.0 - share) / len(outcomes)) for name, share in shares.items()}
+    size_error = errors.pop("size_shown")
+    error = max(errors.values())
     std, se = np.array([(one.std, one.se) for one in outcomes if not math.isnan(one.std)]).reshape(-1, 2).T
     spread = float(std.std(ddof=1)) if std.size > 1 else math.nan
     means = (float(std.mean()), float(se.mean())) if std.size else (math.nan, math.nan)
-    return {name: shares[name] for name in _SHARES} | {"mc_error": error, "mean_std": means[0], "sd_std": spread, "mean_se": means[1]}
+    return {name: shares[name] for name in _SHARES} | {
+        "mc_error": error,
+        "mc_error_size": size_error,
+        "mean_std": means[0],
+        "sd_std": spread,
+        "mean_se": means[1],
+    }
 
 
 def _with_expected(frame: pd.DataFrame, appraisal: Appraisal) -> pd.DataFrame:
