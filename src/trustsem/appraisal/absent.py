@@ -32,10 +32,10 @@ class Absent(NamedTuple):
         """As model text."""
         return f"{self.lhs} {self.op} {self.rhs}"
 
-    @property
-    def claim(self) -> str:
-        """As it is read: cause before effect."""
-        return {"arrow": f"{self.rhs} -> {self.lhs}", "covariance": f"{self.lhs} <-> {self.rhs}", "loading": f"{self.lhs} -> {self.rhs}"}[self.kind]
+    def claim(self, names: Mapping[str, str]) -> str:
+        """Return it as it is read, cause before effect, with the names of constructs for those of their variables."""
+        lhs, rhs = names.get(self.lhs, self.lhs), names.get(self.rhs, self.rhs)
+        return {"arrow": f"{rhs} -> {lhs}", "covariance": f"{lhs} <-> {rhs}", "loading": f"{lhs} -> {rhs}"}[self.kind]
 
 
 def absent_arrows(graph: Graph, tier: Mapping[str, int]) -> tuple[Absent, ...]:

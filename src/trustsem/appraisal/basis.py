@@ -5,6 +5,7 @@ Sources: Shipley 2000, doi 10.1207/S15328007SEM0702_4 (basis set of an acyclic d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -52,6 +53,10 @@ class Independence:
 
     def __str__(self) -> str:
         return f"{self.one} _||_ {self.other}" + (f" | {', '.join(self.given)}" if self.given else "")
+
+    def renamed(self, names: Mapping[str, str]) -> Independence:
+        """Return the statement with other names for some variables."""
+        return Independence(names.get(self.one, self.one), names.get(self.other, self.other), tuple(names.get(name, name) for name in self.given))
 
 
 @dataclass(frozen=True)

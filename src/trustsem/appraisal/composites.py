@@ -8,6 +8,7 @@ implies for it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def composite_weights(fit: Fit) -> dict[str, dict[str, float]]:
     return weights | {name: {name: 1.0} for name in fit.model.blocks[0].observed if name not in measured}
 
 
-def composite_regressions(fit: Fit, statements: Sequence[Independence]) -> pd.DataFrame:
+def composite_regressions(fit: Fit, statements: Sequence[Independence], labels: Mapping[str, str] = MappingProxyType({})) -> pd.DataFrame:
     """Regress, for each statement, the later composite on the earlier one and on what is given.
 
     Parameters
@@ -47,6 +48,8 @@ def composite_regressions(fit: Fit, statements: Sequence[Independence]) -> pd.Da
     fit : Fit
         With rows.
     statements : sequence of Independence
+    labels : mapping of str to str
+        Names of constructs for those of their variables, in what is returned.
 
     Returns
     -------
@@ -84,7 +87,9 @@ def composite_regressions(fit: Fit, statements: Sequence[Independence]) -> pd.Da
         at = [names.index(name) for name in (s.one, s.other, *s.given)]
         r = partial_correlation(np.cov(part[[s.one, s.other, *s.given]].to_numpy(), rowvar=False), 0, 1, range(2, len(at))).value
         expected = partial_correlation(implied, at[0], at[1], at[2:]).value
-        result.append((str(s), float(found.params[s.one]), float(found.bse[s.one]), float(found.pvalues[s.one]), r, expected, int(kept.sum())))
+        result.append(
+            (str(s.renamed(labels)), float(found.params[s.one]), float(found.bse[s.one]), float(found.pvalues[s.one]), r, expected, int(kept.sum()))
+        )
     return pd.DataFrame(result, columns=_COLUMNS)
 
 

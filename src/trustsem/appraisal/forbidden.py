@@ -13,7 +13,7 @@ from trustsem.appraisal.absences import ABSENCE_RULE, HIGH_POWER, judge_absences
 from trustsem.appraisal.absent import Absent, absent_arrows, absent_covariances, absent_loadings
 from trustsem.appraisal.observed_moments import is_robust
 from trustsem.appraisal.refitting import refit
-from trustsem.appraisal.sizes import check_size, smallest_size
+from trustsem.appraisal.sizes import check_size, construct_names, smallest_size
 from trustsem.appraisal.structure import graph_of_table
 from trustsem.appraisal.told import Told, records
 from trustsem.display import wrap
@@ -150,7 +150,9 @@ def _tested(appraisal: Appraisal, claims: Sequence[Absent], sesoi: float, robust
     """Return the table of some absent parameters."""
     import pandas as pd
 
-    frame = pd.DataFrame([(c.kind, c.claim, c.lhs, c.op, c.rhs) for c in claims], columns=["kind", "claim", "lhs", "op", "rhs"])
+    names = construct_names(appraisal)
+    told = [claim.claim(names) for claim in claims]
+    frame = pd.DataFrame([(c.kind, t, c.lhs, c.op, c.rhs) for c, t in zip(claims, told, strict=True)], columns=["kind", "claim", "lhs", "op", "rhs"])
     epc, factor, error, likeness = _changes(appraisal.fit, claims, robust) if claims and not reason else _nothing(len(claims))
     std, se = epc * factor, error * np.abs(factor)
     width = float(ndtri(0.5 + 0.5 * appraisal.level)) * se
@@ -164,9 +166,7 @@ def _tested(appraisal: Appraisal, claims: Sequence[Absent], sesoi: float, robust
         part |= {"power": found.power, "mde": detectable(se[at], HIGH_POWER, appraisal.alpha), "verdict": list(found.verdict)}
         parts.append(pd.DataFrame(part | {"size_shown": found.size_shown, "conventional": list(found.conventional)}, index=at))
     frame = frame.join(pd.concat(parts)) if parts else frame.reindex(columns=[*frame.columns, *_JUDGED])
-    frame["same_as"] = [
-        "; ".join(claim.claim for claim, alike in zip(claims, row, strict=True) if alike and claim is not claims[own]) for own, row in enumerate(same)
-    ]
+    frame["same_as"] = ["; ".join(other for k, other in enumerate(told) if row[k] and k != own) for own, row in enumerate(same)]
     frame["std_refit"] = np.nan
     frame["reason"] = reason
     if reason:
@@ -225,6 +225,8 @@ def _heading(frame: pd.DataFrame, reason: str) -> str:
 
 def _notes(frame: pd.DataFrame, size: float, robust: bool, reason: str) -> tuple[str, ...]:
     lines = [f"No verdicts: {reason}"] if reason else []
+    if not len(frame):
+        return (*lines, "Every pair of constructs is joined, so the theory forbids no arrow and no residual covariance.")
     lines += [ABSENCE_RULE, f"Smallest size of interest d = {size:g}: of arrows standardized, of residual covariances as correlations.", SCORE_NOTE]
     if not reason:
         lines.append("The tests are robust: right without normality." if robust else "The tests assume normality.")

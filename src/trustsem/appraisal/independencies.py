@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +13,11 @@ from trustsem.appraisal.absences import ABSENCE_RULE, HIGH_POWER, judge_absences
 from trustsem.appraisal.basis import Basis, Independence, basis_notes, basis_set
 from trustsem.appraisal.composites import composite_regressions
 from trustsem.appraisal.joint import JointTest, fishers_c, joint_tests
-from trustsem.appraisal.sizes import smallest_size
+from trustsem.appraisal.sizes import construct_names, smallest_size
 from trustsem.appraisal.structure import StructuralMoments, graph_of_table, structural_moments
 from trustsem.appraisal.told import Told, records
 from trustsem.errors import NotAvailableError
+from trustsem.fitting.fit import Fit
 from trustsem.inference.partial_correlation import partial_correlation
 from trustsem.inference.single_changes import detectable
 
@@ -59,7 +60,7 @@ class Independencies(Told):
 
     def composites(self) -> pd.DataFrame:
         """Return the same statements among means of items: descriptive only, see :func:`trustsem.appraisal.composites.composite_regressions`."""
-        return composite_regressions(self.appraisal.fit, self.basis.statements)
+        return composite_regressions(self.appraisal.fit, self.basis.statements, construct_names(self.appraisal))
 
     @property
     def joint_frame(self) -> pd.DataFrame:
@@ -129,13 +130,22 @@ def _moments(appraisal: Appraisal) -> tuple[StructuralMoments | None, str]:
         return None, f"the measurement part alone is not identified ({', '.join(saturated.not_identified)})."
     if not saturated.admissible:
         return None, f"the measurement part alone is inadmissible: {'; '.join(saturated.inadmissible)}."
+    if saturated.options.se == "bootstrap":
+        # Its draws are those of another model; the sandwich is what they approximate.
+        saturated = replace(saturated, options=replace(saturated.options, se=_sandwich(saturated)))
     return structural_moments(saturated), ""
+
+
+def _sandwich(fit: Fit) -> str:
+    block = fit.sample.blocks[0]
+    return "robust_cluster" if block.clusters is not None else "robust_sem" if block.missing is None else "robust_huber_white"
 
 
 def _tested(appraisal: Appraisal, statements: Sequence[Independence], moments: StructuralMoments | None, sesoi: float, reason: str) -> pd.DataFrame:
     import pandas as pd
 
-    frame = pd.DataFrame([(s.one, s.other, ", ".join(s.given), str(s)) for s in statements], columns=["one", "other", "given", "statement"])
+    told = [s.renamed(construct_names(appraisal)) for s in statements]
+    frame = pd.DataFrame([(s.one, s.other, ", ".join(s.given), str(s)) for s in told], columns=["one", "other", "given", "statement"])
     value, se = (np.full(len(statements), np.nan) for _ in range(2))
     if moments is not None:
         place = {name: k for k, name in enumerate(moments.names)}

@@ -1,7 +1,7 @@
 """m-separation in a path diagram, by the moral graph of ancestors.
 
-Sources: Pearl 1988 (d-separation); Lauritzen, Dawid, Larsen & Leimer 1990 (moral graphs); Richardson 2003, doi 10.1111/1467-9469.00323 (residuals that
-covary); van der Zander, Liskiewicz & Textor 2014 (separating sets of which nothing can be left out).
+Sources: Pearl 1988 (d-separation); Lauritzen, Dawid, Larsen & Leimer 1990 (moral graphs); Richardson 2003, doi 10.1111/1467-9469.00323 (residuals
+that covary); van der Zander, Liskiewicz & Textor 2014 (separating sets of which nothing can be left out).
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import numpy as np
 
 from trustsem.errors import DataError
 from trustsem.fitting.fit import Fit
+from trustsem.fitting.robust import TWO_STAGE
 from trustsem.inference.sandwich import cross_products
 from trustsem.inference.saturated import normal_gamma
 from trustsem.kernels.structure import Reals
@@ -63,8 +64,9 @@ def observed_moments(fit: Fit, robust: bool | None = None) -> ObservedMoments:
 
     Notes
     -----
-    Errors are the sandwich of the saturated model: its information and the cross-products of its casewise scores, summed by cluster (Yuan & Bentler
-    2000, doi 10.1111/0081-1750.00078). Of complete, independent rows that is the fourth-order matrix of Browne (1984).
+    In two stages the errors are those of the first. Else they are the sandwich of the saturated model: its information and the cross-products of its
+    casewise scores, summed by cluster (Yuan & Bentler 2000, doi 10.1111/0081-1750.00078). Of complete, independent rows that
+    is the fourth-order matrix of Browne (1984).
     """
     block, names = fit.stacked[0], fit.model.blocks[0].observed
     p = len(names)
@@ -72,7 +74,10 @@ def observed_moments(fit: Fit, robust: bool | None = None) -> ObservedMoments:
     if wanted and block.rows is None:
         raise DataError("Errors without normality need the rows of the data, not summary statistics. Give data=, or robust=False.")
     n = fit.problem.nobs
-    if block.missing is None and not wanted:
+    if fit.options.missing in TWO_STAGE:
+        wanted = fit.options.missing == "robust_two_stage"
+        vcov = fit.gammas[0][-(p * (p + 1) // 2) :, -(p * (p + 1) // 2) :] / n
+    elif block.missing is None and not wanted:
         vcov = normal_gamma(block.cov)[p:, p:] / n
     else:
         # Means and covariances together: with missing values the information about the two is not separate.

@@ -1,4 +1,4 @@
-"""The smallest size of interest of what a theory denies."""
+"""What the tests of absences share: the smallest size of interest, and the names of constructs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trustsem.errors import OptionError
 if TYPE_CHECKING:
     from trustsem.appraisal.result import Appraisal
 
-__all__ = ["check_size", "smallest_size"]
+__all__ = ["check_size", "construct_names", "smallest_size"]
 
 
 def smallest_size(appraisal: Appraisal, sesoi: float | None) -> float:
@@ -38,3 +38,8 @@ def check_size(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0.0 < value < 1.0:
         raise OptionError(f"{name}={value!r} is not a size of interest. Give a standardized value between 0 and 1, such as 0.1.")
     return float(value)
+
+
+def construct_names(appraisal: Appraisal) -> dict[str, str]:
+    """Return the name of the construct of each structural variable: another one where a single column stands for it."""
+    return {node.variable: node.name for node in appraisal.theory.nodes}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from trustsem.appraisal.observed_moments import ObservedMoments, observed_moments
+from trustsem.appraisal.sizes import construct_names
 from trustsem.appraisal.structure import fit_saturated, structural_names
 from trustsem.appraisal.told import Told, records
 from trustsem.appraisal.verdicts import holm
@@ -113,6 +114,7 @@ def tetrads(source: Appraisal | Fit, *, robust: bool | None = None, alpha: float
     if robust is not None:
         check_flag("robust", robust)
     fit, level, reason = _unpacked(source)
+    names = {} if isinstance(source, Fit) else construct_names(source)
     level = level if alpha is None else alpha
     if not 0.0 < level < 1.0:
         raise OptionError(f"alpha={alpha!r} is not a significance level. Give a number between 0 and 1, such as 0.05.")
@@ -127,7 +129,7 @@ def tetrads(source: Appraisal | Fit, *, robust: bool | None = None, alpha: float
     if saturated is None:
         return _empty(reason)
     moments = observed_moments(saturated, robust)
-    sets = list(_sets(saturated))
+    sets = list(_sets(saturated, names))
     tests = [tetrad_test(moments.cov, moments.vcov, own.tested, moments.units) if len(own.tested) else None for own in sets]
     frame = _frame(sets, tests, level)
     each = _each(sets, tests, moments)
@@ -147,7 +149,7 @@ def _unpacked(source: Any) -> tuple[Fit, float, str]:
     return own, float(source.alpha), str(source.withheld)
 
 
-def _sets(saturated: Fit) -> Iterator[_Set]:
+def _sets(saturated: Fit, names: Mapping[str, str]) -> Iterator[_Set]:
     """Yield the tetrads of every construct, then those of every pair that the two alone do not imply."""
     table, observed = saturated.model.table, saturated.model.blocks[0].observed
     place = {name: k for k, name in enumerate(observed)}
@@ -160,7 +162,7 @@ def _sets(saturated: Fit) -> Iterator[_Set]:
     alone = {name: _vanishing(points, tetrads_among(items)) for name, items in own.items()}
     for name, items in own.items():
         found = alone[name]
-        yield _Set(name, len(items), len(found), found[independent_rows(tetrad_jacobian(points[0], found))])
+        yield _Set(names.get(name, name), len(items), len(found), found[independent_rows(tetrad_jacobian(points[0], found))])
     for one, other in combinations(own, 2):
         items = np.unique(np.concatenate([own[one], own[other]]))
         if len(items) < _LEAST:
@@ -171,7 +173,9 @@ def _sets(saturated: Fit) -> Iterator[_Set]:
         crossed = everything[[tuple(row) not in known for row in everything.tolist()]]
         chosen = independent_rows(tetrad_jacobian(points[0], np.concatenate([within, crossed])))
         if len(crossed):
-            yield _Set(f"{one}, {other}", len(items), len(crossed), crossed[chosen[chosen >= len(within)] - len(within)])
+            yield _Set(
+                f"{names.get(one, one)}, {names.get(other, other)}", len(items), len(crossed), crossed[chosen[chosen >= len(within)] - len(within)]
+            )
 
 
 def _points(saturated: Fit) -> list[Reals]:
