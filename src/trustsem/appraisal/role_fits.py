@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,7 +30,18 @@ from trustsem.theory import Theory
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RoleFits", "beginnings", "left_out", "role_fits", "role_means", "role_omnibus", "role_paths", "role_profiles", "role_settings"]
+__all__ = [
+    "RoleFits",
+    "beginnings",
+    "left_out",
+    "role_fits",
+    "role_means",
+    "role_omnibus",
+    "role_paths",
+    "role_profiles",
+    "role_settings",
+    "shared_teams",
+]
 
 _LEVELS = ("configural", "metric", "scalar")
 _NO_ITEMS = "Constructs are single columns, so whether groups understand them alike cannot be tested; differences may be differences in answering."
@@ -53,6 +65,22 @@ def left_out(whole: Theory, chosen: Theory, constructs: Sequence[str] | str | No
     if constructs is None and gone:
         return (f"Left out, because they come after what is asked: {', '.join(gone)}. constructs='all' takes them in.",)
     return tuple(map(str, chosen.warnings))
+
+
+def shared_teams(data: Any, group: str, cluster: str | None) -> tuple[str, ...]:
+    """Return a note if teams have members in several groups, which are then not independent."""
+    if data is None or isinstance(data, Sample) or cluster is None:
+        return ()
+    table = open_table(data, [group, cluster])
+    pairs = {(str(team), str(label)) for team, label in zip(table.values(cluster), table.values(group), strict=True)}
+    counts = Counter(team for team, _ in pairs)
+    shared = sum(count > 1 for count in counts.values())
+    if not shared:
+        return ()
+    return (
+        f"{shared} of {len(counts)} teams ({cluster}) have members in several groups. Groups are taken to be independent, which they are not then: "
+        "tests of differences between groups are not right (usually they reject too rarely).",
+    )
 
 
 def role_settings(theory: Theory, data: Any, group: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

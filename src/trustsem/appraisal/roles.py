@@ -17,6 +17,7 @@ from trustsem.appraisal.role_fits import (
     role_paths,
     role_profiles,
     role_settings,
+    shared_teams,
 )
 from trustsem.appraisal.role_paths import path_comparison
 from trustsem.appraisal.told import Told, records
@@ -189,6 +190,7 @@ def compare_roles(
         *answers.limits,
         _DYADS,
         *reasons,
+        *shared_teams(data, group, settings.get("cluster")),
         *left_out(whole, chosen, constructs),
         *map(str, fit.warnings),
     )

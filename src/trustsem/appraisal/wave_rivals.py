@@ -28,7 +28,7 @@ from trustsem.theory import Proposition
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["WavePart", "compare_waves", "feedback_arrows", "side_by_side"]
+__all__ = ["WavePart", "compare_growth", "compare_waves", "feedback_arrows", "side_by_side"]
 
 _QUESTIONS = (
     ("Does anything matter but a construct's own past?", "stability", "theory"),
@@ -57,6 +57,10 @@ _SIDE_BY_SIDE = (
     "which reverses no claim.",
 )
 _SIDES_SHOWN = ("cause", "effect", "sign", "forward", "p_forward", "reverse", "p_reverse", "p_difference", "direction")
+_DRIFT = (
+    "What carries over from wave to wave drifts, and drift looks like slopes. Slopes that go together may then be due to whatever moves both "
+    "constructs within a wave, so a claim about slopes is no better evidence of direction than one wave is."
+)
 _MEASURES = ("chisq", "df", "pvalue", "chisq_scaled", "pvalue_scaled", "rmsea", "rmsea_robust", "cfi", "cfi_robust", "srmr", "aic", "bic")
 
 
@@ -136,7 +140,15 @@ def compare_waves(fit: Fit, model: WaveModel, claims: Sequence[Proposition], add
     return Compared(_models(fits), _tests(fits | {"fitted": fit}, own), rivals)
 
 
-def _models(fits: Mapping[str, Fit]) -> WavePart:
+def compare_growth(fit: Fit, model: WaveModel) -> WavePart:
+    """Compare growth with a cross-lagged model of the same data, in which nothing grows steadily and effects take a wave."""
+    other = replace(model, form="cross_lagged")
+    part = _models({"growth": fit, "cross-lagged": refit(fit, other.table(fit.model.has_means))}, ("growth", "cross-lagged"))
+    return replace(part, notes=(*part.notes, _DRIFT))
+
+
+def _models(fits: Mapping[str, Fit], pair: tuple[str, str] = ("theory", "reversed")) -> WavePart:
+    """Return how well each model fits, with a note on which of a pair BIC prefers."""
     import pandas as pd
 
     rows = []
@@ -147,12 +159,11 @@ def _models(fits: Mapping[str, Fit]) -> WavePart:
         plain = [found.get(kind, math.nan) for kind in ("srmr", "aic", "bic")]
         rows.append((name, best[0], fit.df, best[1], *approximate, *plain, why_withheld(fit) or "usable"))
     frame = pd.DataFrame(rows, columns=["model", "chisq", "df", "pvalue", "cfi", "rmsea", "srmr", "aic", "bic", "state"])
-    notes = [f"Not usable: {row.model}, because {row.state}" for row in frame.itertuples() if row.state != "usable"]
-    rank = frame[frame["state"] == "usable"].set_index("model")["bic"].reindex(["theory", "reversed"])
-    if rank.notna().all():
-        gap = float(rank["reversed"] - rank["theory"])
-        better = "theory" if gap > 0.0 else "reversed model"
-        notes.append(f"Theory and reversed model are not nested; by BIC the {better} is preferred, by {number(abs(gap), 1)}.")
+    notes = [f"Not usable: {row['model']}, because {row['state']}" for row in frame.to_dict("records") if row["state"] != "usable"]
+    bic = {row["model"]: row["bic"] for row in frame.to_dict("records") if row["state"] == "usable"}
+    if all(math.isfinite(bic.get(name, math.nan)) for name in pair):
+        better, worse = sorted(pair, key=lambda name: bic[name])
+        notes.append(f"Not nested: {pair[0]} and {pair[1]}. BIC prefers {better}, by {number(bic[worse] - bic[better], 1)}.")
     shown = ("model", "chisq", "df", "pvalue", "cfi", "rmsea", "srmr", "bic")
     return WavePart("Models compared", frame, tuple(notes), shown)
 

@@ -14,7 +14,7 @@ from trustsem.appraisal.wave_columns import read_waves
 from trustsem.appraisal.wave_estimates import growth_frame, judged_frame, path_frame, transition_frame
 from trustsem.appraisal.wave_models import FORMS, WaveModel
 from trustsem.appraisal.wave_reading import chosen_theory, read_lagged, wave_model
-from trustsem.appraisal.wave_rivals import compare_waves
+from trustsem.appraisal.wave_rivals import compare_growth, compare_waves
 from trustsem.appraisal.withholding import why_withheld
 from trustsem.errors import OptionError
 from trustsem.fitting.fit import Fit
@@ -80,7 +80,8 @@ class Waves(Told):
     by_wave : DataFrame
         Every arrow and autoregression for every pair of waves: ``cause effect from to est se std std_se ci_lower ci_upper``.
     models, tests, rivals : Told or None
-        The models compared, the difference tests between them, and each claim against its reverse; None for growth or with ``compare=False``.
+        The models compared, the difference tests between them, and each claim against its reverse; the last two are None for growth, all with
+        ``compare=False``.
     withheld : str
         Why there are no verdicts; empty if there are.
     heading : str
@@ -173,7 +174,7 @@ def fit_waves(
     times : sequence of float, optional
         Of growth: when the waves were; 0, 1, 2, ... if left out.
     compare : bool
-        Also fit the models without and with reversed effects, and test between them (not for growth).
+        Also fit the models without and with reversed effects, and test between them; for growth, the cross-lagged model.
     alpha, level : float
         Level of each family of tests, and confidence level.
     sesoi : float, optional
@@ -229,12 +230,12 @@ def fit_waves(
         frame=judged_frame(fit, model, claims, added, withheld, alpha, level),
         autoregressions=growth_frame(fit, model) if form == "growth" else path_frame(fit, model, level),
         by_wave=transition_frame(fit, model, level),
-        models=compared and compared.models,
+        models=compare_growth(fit, model) if compare and form == "growth" else compared and compared.models,
         tests=compared and compared.tests,
         rivals=compared and compared.rivals,
         withheld=withheld,
         heading=f"{chosen.title}: {_TITLES[form]} of {len(found.suffixes)} waves, {fit.nobs} observations ({fit.options.estimator})",
-        notes=(*_notes(fit, model, withheld), *found.notes, *choice.reasons, *map(str, (*chosen.warnings, *fit.warnings))),
+        notes=(*_notes(fit, model, withheld), *_through(claims, form), *found.notes, *choice.reasons, *map(str, (*chosen.warnings, *fit.warnings))),
     )
 
 
@@ -244,6 +245,17 @@ def _sized(claims: tuple[Proposition, ...], sesoi: float | None) -> tuple[Propos
     if not sesoi > 0.0:
         raise OptionError(f"sesoi={sesoi!r} is no smallest effect size of interest. Give a positive number on the standardized scale.")
     return tuple(replace(claim, sesoi=float(sesoi)) for claim in claims)
+
+
+def _through(claims: tuple[Proposition, ...], form: str) -> tuple[str, ...]:
+    """Return what a lag of one wave means for arrows that stand for routes through constructs that were left out."""
+    derived = [claim.path for claim in claims if claim.derived and any(route.count("->") > 1 for route in claim.routes)]
+    if not derived or form == "growth":
+        return ()
+    return (
+        f"Derived: {', '.join(derived)}. What is left out on the way takes waves of its own, so that an effect one wave later may be small, or of either sign, "
+        "though the theory is right. Judge such arrows only where waves are so far apart that the whole chain has worked.",
+    )
 
 
 def _notes(fit: Fit, model: WaveModel, withheld: str) -> list[str]:

@@ -148,6 +148,9 @@ def test_missing_values_and_teams() -> None:
     found = roles(small(), frame, cluster="team")
     assert found.fit.options.missing.startswith("fiml")
     assert "Estimator MLR" in str(found)
+    assert "members in several groups" not in str(found)
+    mixed = roles(small(), frame.assign(team=np.arange(len(frame)) % 60), cluster="team")
+    assert any("60 of 60 teams (team) have members in several groups" in note for note in mixed.notes)
 
 
 def test_no_verdict_without_admissible_solution() -> None:

@@ -145,7 +145,10 @@ def test_times_are_the_unit_of_slopes() -> None:
     np.testing.assert_allclose(two.autoregressions["slope_mean"], one.autoregressions["slope_mean"] / 2.0, rtol=1e-5)
     np.testing.assert_allclose(two.autoregressions["slope_var"], one.autoregressions["slope_var"] / 4.0, rtol=1e-4)
     assert two.fit.chisq.statistic == pytest.approx(one.fit.chisq.statistic, rel=1e-7)
-    assert one.models is None
+    assert one.rivals is None
+    assert one.models is not None
+    assert one.models.frame["model"].tolist() == ["growth", "cross-lagged"]
+    assert "BIC prefers cross-lagged" in str(one)
 
 
 def test_composites_of_rows_and_of_moments() -> None:
@@ -292,6 +295,11 @@ def test_a_sample_is_taken_as_it_is() -> None:
     fit = shipped().fit
     found = waves(theory(*THREE), fit.sample, lagged="Motivation -> Trust", estimator="MLR", missing="fiml", compare=False)
     np.testing.assert_allclose(found.frame["est"], shipped().frame["est"], rtol=1e-7)
+
+
+def test_an_arrow_that_stands_for_a_chain_says_so() -> None:
+    found = waves(theory("Trust", "Outcomes"), panel(), measurement="composite", compare=False)
+    assert any(note.startswith("Derived: Trust -> Outcomes. What is left out on the way") for note in found.notes)
 
 
 def test_sesoi_of_all_arrows() -> None:
