@@ -57,6 +57,8 @@ class Bypass(Told):
     effects : DataFrame
         In the model with the arrows past it, one row per cause and outcome: ``cause outcome total total_se via via_se past past_se share share_se``
         (standardized; share is that of the total which goes through the construct).
+    sesoi : float
+        Smallest effect size of interest d of an arrow past it.
     fit : Fit or None
         The model with the arrows past it.
     """
@@ -68,12 +70,19 @@ class Bypass(Told):
     verdict: str
     test: DifferenceTest
     effects: pd.DataFrame
+    sesoi: float
     fit: Fit | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the fit as JSON knows it."""
         test = {name: None if math.isnan(value := float(getattr(self.test, name))) else value for name in ("statistic", "df", "pvalue")}
-        return super().to_dict() | {"through": self.through, "verdict": self.verdict, "test": test, "effects": records(self.effects)}
+        return super().to_dict() | {
+            "through": self.through,
+            "verdict": self.verdict,
+            "sesoi": self.sesoi,
+            "test": test,
+            "effects": records(self.effects),
+        }
 
 
 def bypass_pairs(theory: Theory, through: str) -> tuple[tuple[str, str], ...]:
@@ -124,7 +133,7 @@ def judge_bypass(appraisal: Appraisal, through: str, ends: Sequence[tuple[str, s
     effects = _split(fit, _places(appraisal.theory, fit), through, ends) if fit is not None and fit.converged else _split_nothing()
     shown = ", ".join(f"{name}" for name in dict.fromkeys(cause for cause, _ in pairs))
     heading = f"Do {shown} act through {through} only? {verdict.capitalize()}."
-    return Bypass(heading, frame, _notes(reason, test, method, sesoi, len(pairs)), through, verdict, test, effects, fit)
+    return Bypass(heading, frame, _notes(reason, test, method, sesoi, len(pairs)), through, verdict, test, effects, sesoi, fit)
 
 
 def _freed(appraisal: Appraisal, pairs: Sequence[tuple[str, str]]) -> tuple[Fit | None, str]:
