@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bypass", "bypass_pairs", "judge_bypass"]
 
+_CLEAR = 2.0  # standard errors from 0 at which a share of a total effect can be read
 _NO_TEST = DifferenceTest(math.nan, 0, math.nan)
 _RULE = (
     "Violated: the difference test rejects the theory. Violated, but small: it does, yet every arrow past it is shown to be smaller than d. Holds: "
@@ -133,7 +134,8 @@ def judge_bypass(appraisal: Appraisal, through: str, ends: Sequence[tuple[str, s
     effects = _split(fit, _places(appraisal.theory, fit), through, ends) if fit is not None and fit.converged else _split_nothing()
     shown = ", ".join(f"{name}" for name in dict.fromkeys(cause for cause, _ in pairs))
     heading = f"Do {shown} act through {through} only? {verdict.capitalize()}."
-    return Bypass(heading, frame, _notes(reason, test, method, sesoi, len(pairs)), through, verdict, test, effects, sesoi, fit)
+    notes = (*_notes(reason, test, method, sesoi, len(pairs)), *_unreadable(effects))
+    return Bypass(heading, frame, notes, through, verdict, test, effects, sesoi, fit)
 
 
 def _freed(appraisal: Appraisal, pairs: Sequence[tuple[str, str]]) -> tuple[Fit | None, str]:
@@ -253,6 +255,17 @@ def _notes(reason: str, test: DifferenceTest, method: Method | None, sesoi: floa
     notes.append(f"d = {sesoi:g}. {_RULE}")
     notes.append("p_holm is adjusted for the number of arrows; verdicts on single arrows are adjusted too, intervals and p_equivalent are not.")
     return tuple(notes)
+
+
+def _unreadable(effects: pd.DataFrame) -> list[str]:
+    """Say which shares of total effects mean nothing, because the total may be 0."""
+    weak = effects[~(effects["total"].abs() > _CLEAR * effects["total_se"])]
+    names = [f"{cause} -> {outcome}" for cause, outcome in zip(weak["cause"], weak["outcome"], strict=True)]
+    return (
+        [f"In the larger model the total effect is less than two standard errors from 0 ({', '.join(names)}): do not read its share."]
+        if names
+        else []
+    )
 
 
 def _stated(test: DifferenceTest) -> str:

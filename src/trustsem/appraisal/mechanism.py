@@ -223,6 +223,9 @@ def _notes(appraisal: Appraisal, frame: pd.DataFrame, words: str, size: float, w
     if len(given):
         ends = ", ".join(f"{row['cause']} -> {row['outcome']}" for row in given.to_dict("records"))
         notes.append(f"The proportion is 1 by construction, not by finding, where the theory has no direct arrow ({ends}).")
+    derived = sum(claim.derived for claim in appraisal.claims)
+    if derived:
+        notes.append(f"{derived} of the {len(appraisal.claims)} arrows are derived, not stated by the theory; routes over them stand for several.")
     if waypoint is None:
         notes.append("No construct lies on every route, so that nothing is claimed to go through one construct only, and there is nothing to test.")
     return tuple(notes)
