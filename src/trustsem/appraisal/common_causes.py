@@ -50,8 +50,9 @@ class CommonCauses(Told):
     heading : str
     frame : DataFrame
         One row per pair: ``left right strength claim verdict to total total_then largest chisq_change reason``. At `strength` the verdict of `claim`
-        is the first to change, from `verdict` to `to`; `total` is the standardized total effect of `left` on `right` in the theory, and `total_then`
-        what it would be at that strength (at `largest`, the largest there can be, where nothing changes before).
+        (of more than one, where Holm's correction ties them) is the first to change, from `verdict` to `to`; `total` is the standardized total
+        effect of `left` on `right` in the theory, and `total_then` what it would be at that strength (at `largest`, the largest there can be, where
+        nothing changes before).
     notes : tuple of str
     """
 
@@ -114,6 +115,7 @@ def _pair(appraisal: Appraisal, left: str, right: str) -> dict[str, object]:
     row["total_then"] = float(change.point.std[place])
     if not math.isfinite(change.at):
         return row | {"largest": strength_of(change.largest), "reason": change.reason}
-    first = next(k for k in judged if change.point.verdicts[k] != start.verdicts[k])
-    named = {"claim": appraisal.claims[first].path, "verdict": start.verdicts[first], "to": change.point.verdicts[first]}
+    changed = [k for k in judged if change.point.verdicts[k] != start.verdicts[k]]
+    paths = ", ".join(appraisal.claims[k].path for k in changed)
+    named = {"claim": paths, "verdict": start.verdicts[changed[0]], "to": change.point.verdicts[changed[0]]}
     return row | named | {"strength": strength_of(change.at), "chisq_change": change.point.chisq_change}

@@ -3,7 +3,7 @@
 A phantom variable U, uncorrelated with all causes of the theory, has the standardized effects a on one construct and b on another. It adds a b (in
 their standard deviations) to the covariance of their residuals, and nothing else that could be seen: what it adds to their variances is part of their
 residual variances. So U is in the model once the covariance of the two residuals is held at a b. For two observed variables with correlation r the
-path that remains is r - a b (Frank 2000, doi 10.1177/0049124100029002001: the impact of a confounding variable that leaves no effect is that product).
+path that remains is r - a b (Frank 2000, doi 10.1177/0049124100029002001: the impact of a confounder that leaves no effect is that product).
 
 U can exist only if the residual covariances without its part are still those of some variables (no negative eigenvalue).
 """
@@ -154,7 +154,7 @@ def confounding(appraisal: Appraisal, claims: Sequence[int], ratio: float = 1.0)
     rows = [_confounded(appraisal, claim, ratio) for claim in claims]
     equal = "equal effects on both" if ratio == 1.0 else f"an effect on the effect {ratio:g} times that on the cause"
     notes = (
-        f"strength: standardized effect of an unmeasured common cause with {equal}, at which the verdict is another; at_zero: at which nothing is left.",
+        f"strength: standardized effect of a common cause with {equal}, at which the verdict is another; at_zero: at which nothing is left.",
         "benchmark: the strongest other cause of the same effect in the theory: its correlation with the cause times its path, as a strength.",
         "chisq_change: how much worse the theory fits with it (not scaled). Large: the data speak against such a cause, if all else is right.",
     )

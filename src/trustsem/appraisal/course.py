@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,8 +26,8 @@ __all__ = ["Course", "Point", "margin_of"]
 _FARTHEST_Z, _SMALLEST_P = 37.0, 1e-300
 _DEPTH = 4
 _TINY = 1e-6
-_NO_RESIDUAL = 1e-9
-_DIRECTION = {"+": 1, "-": -1}
+_NO_RESIDUAL = _ROUNDING = 1e-9
+_DIRECTION = MappingProxyType({"+": 1, "-": -1})
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +211,7 @@ class Course:
         if kept is None:
             return Point(self, coordinate, None, np.full(len(self.stated) + len(self.totals), np.nan), -math.inf, "the fit did not converge")
         slack = leftover(kept.fit.implied_blocks[0], self.among, None if self.removed is None else self.removed(coordinate))
-        return Point(self, coordinate, kept, self.paths(kept)[0], slack, self.impossible if slack < 0.0 else "")
+        return Point(self, coordinate, kept, self.paths(kept)[0], slack, self.impossible if slack < -_ROUNDING else "")
 
     @cached_property
     def rates(self) -> Reals:

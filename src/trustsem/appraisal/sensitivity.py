@@ -165,8 +165,8 @@ def _notes(appraisal: Appraisal, frame: pd.DataFrame, paths: tuple[float, ...]) 
     if np.isfinite(strengths).any():
         row = frame.iloc[int(np.nanargmin(strengths))]
         lines.append(
-            f"The verdict that is changed most easily is that on {row['cause']} -> {row['effect']}: effects of {row['confounder']:.2f} on both would do, "
-            f"and it would be {row['confounder_to']}."
+            f"The verdict that is changed most easily is that on {row['cause']} -> {row['effect']}: "
+            f"effects of {row['confounder']:.2f} on both would do, and it would be {row['confounder_to']}."
         )
     if appraisal.fit.options.se == "bootstrap":
         lines.append("Bootstrap standard errors are scaled along, not drawn anew at every strength.")

@@ -1,7 +1,7 @@
 """The strength at which something changes, with as few fits as possible.
 
-What is looked for is found on a guess: estimates and standard errors between and beyond the points that were fitted, by polynomials through them. Each
-guess is fitted, and so on, until the change is between two strengths that are nearly the same.
+What is looked for is found on a guess: estimates and standard errors between and beyond the points that were fitted, by polynomials through them.
+Each guess is fitted, and so on, until the change is between two strengths that are nearly the same.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class _Search:
         slack = float(_newton(nodes, [np.array([point.slack]) for point in (start, *fitted)], None, coordinate)[0])
         known = [at for at in nodes if at in course.errors_at]
         errors = _newton(known, [np.log(course.errors_at[at]) for at in known], None, coordinate) if known else np.zeros_like(std)
-        return Point(course, coordinate, start.kept, std, slack, course.impossible if slack < 0.0 else "", np.exp(errors))
+        return Point(course, coordinate, start.kept, std, slack, course.impossible if slack < 0.0 < abs(coordinate) else "", np.exp(errors))
 
     def _nodes(self, coordinate: float) -> list[Point]:
         """Return some fitted points near a coordinate, but for the start and for those next to one another, between which differences are noise."""
