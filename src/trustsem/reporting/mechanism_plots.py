@@ -21,7 +21,6 @@ __all__ = ["MECHANISMS", "plot_mechanism"]
 
 MECHANISMS = (Mechanism, Bypass, StrategyProfile)
 _MOST = 30  # routes that are drawn: more cannot be read
-_EXPLAINED = {True: "verdict: shown", False: "verdict: not shown, or none"}
 
 
 def plot_mechanism(source: Mechanism | Bypass | StrategyProfile) -> OwnFigure:
@@ -53,7 +52,13 @@ def _routes(source: Mechanism) -> OwnFigure:
     if left_out:
         table = table.iloc[np.sort(np.argsort(-table["std"].abs().to_numpy(), kind="stable")[:_MOST])]
     figure, (ax,) = grid(1, width=6.4, height=max(1.6, 0.24 * len(table) + 0.4))
-    _dots(ax, table, [f"{route}" for route in table["route"]], table["verdict"].isin(["shown", "contradicted"]).to_numpy(), _EXPLAINED)
+    _dots(
+        ax,
+        table,
+        [f"{route}" for route in table["route"]],
+        table["verdict"].isin(["shown", "contradicted"]).to_numpy(),
+        {True: "verdict: shown", False: "verdict: not shown, or none"},
+    )
     more = f" (the largest {_MOST} of {len(source.routes.frame)})" if left_out else ""
     dress(ax, title=f"Effects along each route{more}", x="standardized effect, unadjusted interval")
     ax.grid(axis="x", color="#dddddd", linewidth=0.6)
