@@ -116,7 +116,7 @@ def tetrads(source: Appraisal | Fit, *, robust: bool | None = None, alpha: float
     fit, level, reason = _unpacked(source)
     names = {} if isinstance(source, Fit) else construct_names(source)
     level = level if alpha is None else alpha
-    if not 0.0 < level < 1.0:
+    if isinstance(level, bool) or not isinstance(level, int | float) or not 0.0 < level < 1.0:
         raise OptionError(f"alpha={alpha!r} is not a significance level. Give a number between 0 and 1, such as 0.05.")
     saturated = None
     if not reason:

@@ -176,9 +176,9 @@ def test_more_tetrads_than_teams() -> None:
 
 def test_a_misplaced_item_is_found() -> None:
     """Two items of one construct and two of another have one tetrad that vanishes, not all three; three and one could not be told from four."""
-    text = "Trust =~ t1 + t2 + c1 + c2\nMotivation =~ m1 + m2 + m3"
-    result = tetrads(quietly(ts.cfa, text, COMPLETE))
-    assert by_name(result).loc["Trust", "verdict"] == "violated"
+    text = "f =~ x1 + x2 + x4 + x5\ng =~ x7 + x8 + x9"
+    result = tetrads(quietly(ts.cfa, text, HS))
+    assert by_name(result).loc["f", "verdict"] == "violated"
     assert "violated" in str(result)
 
 
