@@ -24,6 +24,8 @@ _LOOKS = 24
 _ROUNDS = 40
 _NODES = 3
 _TINY_SHARE = 0.02
+_STRIDE = 0.05
+UNCHANGED = "it has not changed at the largest strength looked at"
 
 Height = Callable[[Point], float]
 
@@ -37,7 +39,7 @@ class Change:
     at : float
         The coordinate, at which it has changed; NaN if it never changes as far as is possible.
     largest : float
-        The largest coordinate looked at that is possible; NaN if something changes before.
+        The coordinate up to which strengths are possible, or were looked at; NaN if something changes.
     point : Point
         Where it has changed, or that largest point.
     reason : str
@@ -56,7 +58,7 @@ def closeness(coordinate: float) -> float:
 
 
 def first_change(course: Course, height: Height, sign: int) -> Change:
-    """Return the smallest coordinate in one direction at which `height` is no longer positive.
+    """Return the smallest possible coordinate in one direction at which `height` is no longer positive.
 
     Parameters
     ----------
@@ -69,42 +71,48 @@ def first_change(course: Course, height: Height, sign: int) -> Change:
     Returns
     -------
     Change
-        Fitted where it has changed. That it has not changed at a coordinate that is smaller by :func:`closeness` was fitted too, or follows from the
-        estimates' derivatives.
+        Fitted where it has changed. That it has not changed at a coordinate that is smaller by :func:`closeness` (or that such a coordinate is
+        impossible) was fitted too, or follows from the estimates' derivatives.
+
+    Notes
+    -----
+    What is possible need not be an interval: a common cause may leave no variance at some strength, and at a greater one, where it takes the place of
+    the path, leave some again.
     """
     search = _Search(course, height, sign)
-    inside, outside = search.known()
     if not search.good(course.start):
         return Change(math.nan, math.nan, course.start, course.start.trouble or "there is no verdict that could change")
-    while outside is None:
-        if abs(inside.at) >= course.limit:
-            return Change(math.nan, inside.at, inside, "it has not changed at the largest strength looked at")
-        expected = search.crossing(abs(inside.at), course.limit)
-        step = min(expected - abs(inside.at), _LONGEST) if math.isfinite(expected) else _STEP
-        point = course.at(sign * min(abs(inside.at) + step, course.limit))
-        if search.good(point):
-            inside = point
-        else:
-            outside = point
-    for turn in range(_ROUNDS):
-        close = closeness(outside.at)
-        if abs(outside.at - inside.at) <= close:
-            break
-        low, high = abs(inside.at), abs(outside.at)
-        there = search.crossing(low, high) if turn % 3 < 2 else 0.5 * (low + high)  # now and then halved, lest it creep
-        if outside.kept is None or not math.isfinite(there):
-            there = 0.5 * (low + high)
-        elif not outside.trouble and high - there < 0.9 * close and _is_next_to(search, outside, there):
-            break
-        edge = min(0.5 * close, 0.5 * (high - low))
-        point = course.at(sign * min(max(there + 0.3 * close, low + edge), high - edge))
-        if search.good(point):
-            inside = point
-        else:
-            outside = point
-    if outside.trouble:
-        return Change(math.nan, inside.at, inside, outside.trouble)
-    return Change(outside.at, math.nan, outside, "")
+    inside, outside = search.bracket()
+    if outside is not None and outside.kept is not None:
+        possible = outside if not outside.trouble else _possible_again(course, outside, sign)
+        if possible is not None and not height(possible) > 0.0:
+            return Change(possible.at, math.nan, possible, "")
+    last, beyond = _Search(course, _room, sign).bracket()
+    if beyond is None:
+        return Change(math.nan, last.at, last, UNCHANGED)
+    largest = beyond.at - sign * closeness(beyond.at)
+    return Change(math.nan, largest, last, beyond.trouble)
+
+
+def _room(point: Point) -> float:
+    """Return what is left of the residual variances; positive where a strength is possible."""
+    return point.slack if point.trouble else max(point.slack, _FINEST)
+
+
+def _possible_again(course: Course, outside: Point, sign: int) -> Point | None:
+    """Return the first possible point beyond one that is not; None if there is none."""
+    low = abs(outside.at)
+    for high in np.arange(low, course.limit + _STRIDE, _STRIDE)[1:].tolist():
+        point = course.at(sign * min(high, course.limit))
+        if point.kept is None:
+            return None
+        if not point.trouble:
+            while abs(point.at) - low > closeness(point.at):
+                middle = course.at(sign * 0.5 * (low + abs(point.at)))
+                low, point = (low, middle) if not middle.trouble else (abs(middle.at), point)
+            return point
+        low = abs(point.at)
+    return None
 
 
 def _is_next_to(search: _Search, outside: Point, there: float) -> bool:
@@ -121,8 +129,43 @@ class _Search:
     sign: int
 
     def good(self, point: Point) -> bool:
-        """Whether the point is possible and nothing has changed there."""
-        return not point.trouble and self.height(point) > 0.0
+        """Whether nothing has changed at the point."""
+        return point.kept is not None and self.height(point) > 0.0
+
+    def bracket(self) -> tuple[Point, Point | None]:
+        """Return two points next to one another between which something changes; the second is None if nothing does as far as the course goes."""
+        inside, outside = self.known()
+        while outside is None:
+            if abs(inside.at) >= self.course.limit:
+                return inside, None
+            expected = self.crossing(abs(inside.at), self.course.limit)
+            step = min(expected - abs(inside.at), _LONGEST) if math.isfinite(expected) else _STEP
+            point = self.course.at(self.sign * min(abs(inside.at) + step, self.course.limit))
+            if self.good(point):
+                inside = point
+            else:
+                outside = point
+        return self.narrowed(inside, outside)
+
+    def narrowed(self, inside: Point, outside: Point) -> tuple[Point, Point]:
+        """Return the bracket made as narrow as :func:`closeness` says."""
+        for turn in range(_ROUNDS):
+            close = closeness(outside.at)
+            low, high = abs(inside.at), abs(outside.at)
+            if high - low <= close:
+                break
+            there = self.crossing(low, high) if turn % 3 < 2 else math.nan  # now and then halved, lest it creep
+            if outside.kept is None or not math.isfinite(there):
+                there = 0.5 * (low + high)
+            elif high - there < 0.9 * close and _is_next_to(self, outside, there):
+                break
+            edge = min(0.5 * close, 0.5 * (high - low))
+            point = self.course.at(self.sign * min(max(there + 0.3 * close, low + edge), high - edge))
+            if self.good(point):
+                inside = point
+            else:
+                outside = point
+        return inside, outside
 
     def known(self) -> tuple[Point, Point | None]:
         """Return the last good point before the first that is not, and that one, among those fitted."""
@@ -159,7 +202,7 @@ class _Search:
         slack = float(_newton(nodes, [np.array([point.slack]) for point in (start, *fitted)], None, coordinate)[0])
         known = [at for at in nodes if at in course.errors_at]
         errors = _newton(known, [np.log(course.errors_at[at]) for at in known], None, coordinate) if known else np.zeros_like(std)
-        return Point(course, coordinate, start.kept, std, slack, course.impossible if slack < 0.0 < abs(coordinate) else "", np.exp(errors))
+        return Point(course, coordinate, start.kept, std, slack, course.impossible if slack < 0.0 else "", np.exp(errors))
 
     def _nodes(self, coordinate: float) -> list[Point]:
         """Return some fitted points near a coordinate, but for the start and for those next to one another, between which differences are noise."""

@@ -225,10 +225,23 @@ def test_a_search_that_finds_nothing_says_so() -> None:
     assert course is not None
     never = first_change(course, lambda point: 1.0, -1)
     assert never.reason == IMPOSSIBLE
-    assert -0.3 < never.largest < -0.1
-    assert never.point.slack == pytest.approx(0.0, abs=1e-3)
+    assert never.largest == pytest.approx(-(1.0 - math.sqrt(1.0 - 4.0 * 0.19)) / 2.0, rel=2e-3)
     assert math.isnan(never.at)
-    assert "largest strength" in first_change(course, lambda point: 1.0, 1).reason
+
+
+def test_strengths_beyond_impossible_ones_are_found() -> None:
+    """Common causes with effects of .6 on columns that correlate .9 leave no variance; one with effects of .95 explains the correlation."""
+    row = sensitivity(pair(0.9)).confounding.frame.iloc[0]
+    assert row["at_zero"] ** 2 == pytest.approx(0.9, rel=1e-3)
+    assert row["to"] == "supported but small"
+    assert row["strength"] ** 2 == pytest.approx(0.8, abs=0.1)
+    course = common_cause(pair(0.9), "t1", "c1")
+    assert course is not None
+    gap = first_change(course, lambda point: float(point.std[0]) - 0.5, 1)
+    edge = (1.0 + math.sqrt(1.0 - 4.0 * 0.19)) / 2.0
+    assert gap.at == pytest.approx(edge, rel=1e-3)
+    assert not gap.point.trouble
+    assert course.at(gap.at - 2.0 * closeness(gap.at)).trouble == IMPOSSIBLE
     assert "no verdict" in first_change(course, lambda point: math.nan, 1).reason
     margin = margin_of(course, [0])
     assert margin(course.start) > 0.0
