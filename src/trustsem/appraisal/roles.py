@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from trustsem.appraisal.role_answers import RoleAnswers, answer_roles
@@ -196,4 +195,4 @@ def compare_roles(
     )
     counts = ", ".join(f"{label} ({block.n})" for label, block in zip(fit.sample.group_labels, fit.sample.blocks, strict=True))
     heading = f"{chosen.title}: paths over {fit.sample.group or 'groups'}: {counts}"
-    return Roles(heading, frame, notes, answers.sentences, found, omnibus, means, MappingProxyType(profiles), fit, chosen, withheld)
+    return Roles(heading, frame, notes, answers.sentences, found, omnibus, means, profiles, fit, chosen, withheld)

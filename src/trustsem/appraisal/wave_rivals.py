@@ -64,7 +64,7 @@ _DRIFT = (
 _MEASURES = ("chisq", "df", "pvalue", "chisq_scaled", "pvalue_scaled", "rmsea", "rmsea_robust", "cfi", "cfi_robust", "srmr", "aic", "bic")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class WavePart(Told):
     """One table of a panel analysis.
 

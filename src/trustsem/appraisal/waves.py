@@ -253,8 +253,8 @@ def _through(claims: tuple[Proposition, ...], form: str) -> tuple[str, ...]:
     if not derived or form == "growth":
         return ()
     return (
-        f"Derived: {', '.join(derived)}. What is left out on the way takes waves of its own, so that an effect one wave later may be small, or of either sign, "
-        "though the theory is right. Judge such arrows only where waves are so far apart that the whole chain has worked.",
+        f"Derived: {', '.join(derived)}. What is left out on the way takes waves of its own, so that an effect one wave later may be small, or of "
+        "either sign, though the theory is right. Judge such arrows only where waves are so far apart that the whole chain has worked.",
     )
 
 
