@@ -163,7 +163,7 @@ def mechanism(
     bypass = None if waypoint is None else judge_bypass(appraisal, waypoint, _ends(reach), size)
     contrasts = contrast_table(context, list(combinations(compared, 2)))
     return Mechanism(
-        heading=f"{appraisal.theory.title}: from {_listed(reach.sources)} to {_listed(reach.outcomes)}",
+        heading=f"{appraisal.theory.title}: {_heading(reach)}",
         frame=frame,
         notes=_notes(appraisal, frame, words, size, waypoint),
         routes=Part("Along each route", route_table(context, reach), (_ROUTE_RULE,), _ROUTES_SHOWN),
@@ -199,7 +199,7 @@ def _compared(reach: Reach, contrast: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _size(appraisal: Appraisal, sesoi: float | None) -> float:
-    size = min(appraisal.sesoi) if sesoi is None else sesoi
+    size = min(appraisal.sesoi, default=float(appraisal.theory.sesoi.value)) if sesoi is None else sesoi
     if not isinstance(size, int | float) or not size > 0.0:
         raise OptionError(f"sesoi={size!r} is not a smallest effect size of interest. Give a positive number on the standardized scale, such as 0.1.")
     return float(size)
@@ -209,8 +209,8 @@ def _ends(reach: Reach) -> list[tuple[str, str]]:
     return list(dict.fromkeys((route[0], route[-1]) for route in reach.routes))
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)
+def _heading(reach: Reach) -> str:
+    return f"from {', '.join(reach.sources)} to {', '.join(reach.outcomes)}" if reach.routes else "no routes, because no arrow is claimed"
 
 
 def _notes(appraisal: Appraisal, frame: pd.DataFrame, words: str, size: float, waypoint: str | None) -> tuple[str, ...]:
@@ -245,7 +245,7 @@ def _contrast_notes(reach: Reach, compared: Sequence[str], waypoint: str | None)
             f"{len(reach.sources)} causes are not compared with each other unasked. Name some in contrast=, such as {list(reach.sources[:2])!r}.",
         )
     if len(compared) < 2:
-        return ("There is only one cause, and nothing to compare it with.",)
+        return ("There are no two causes to be compared.",)
     notes = [
         "Differences of effects, first less second. Verdicts: the difference is shown (Holm-adjusted); or shown to be smaller than d; or neither.",
         "Standardized differences compare one standard deviation of each cause, raw ones one unit of each, which may not be the same.",

@@ -11,6 +11,7 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
 
 import trustsem as ts
@@ -63,8 +64,6 @@ def moments(theory: Theory, seed: int = 1, size: float = 0.4) -> tuple[np.ndarra
 
 
 def appraised(theory: Theory, seed: int = 1, n: int = 300, **options: Any) -> Appraisal:
-    import pandas as pd
-
     cov, names = moments(theory, seed)
     return quietly(ts.appraise, theory, sample_cov=pd.DataFrame(cov, names, names), sample_nobs=n, **options)
 
@@ -240,8 +239,6 @@ def test_what_goes_past_is_what_total_and_route_differ_by() -> None:
     ("past", "n", "verdict"), [(0.0, 150, "cannot tell"), (0.0, 20_000, "holds"), (0.3, 400, "violated"), (0.05, 20_000, "violated, but small")]
 )
 def test_each_verdict_on_one_construct_is_reached(past: float, n: int, verdict: str) -> None:
-    import pandas as pd
-
     A = np.array([[0, 0, 0], [0.5, 0, 0], [past, 0.4, 0]])
     B = np.linalg.inv(np.eye(3) - A)
     cov = pd.DataFrame(B @ B.T, list("xmy"), list("xmy"))
@@ -325,6 +322,17 @@ def test_two_latent_constructs() -> None:
     assert str(found)
 
 
+def test_a_theory_without_arrows() -> None:
+    theory = ts.load_theory("metz2022").with_indicators({"Relational": "r", "Technical": "t"})
+    cov = pd.DataFrame([[1.0, 0.5], [0.5, 1.0]], ["r", "t"], ["r", "t"])
+    fit = quietly(ts.sem, "r ~~ t", sample_cov=cov, sample_nobs=100)
+    found = mechanism(replace(survey(), theory=theory, fit=fit, claims=(), sesoi=()))
+    assert len(found.frame) == 0
+    assert "no routes" in found.heading
+    assert json.loads(json.dumps(found.to_dict()))["rows"] == []
+    assert "no two causes" in str(mechanism(appraised(small(["A -> B"]))))
+
+
 def test_complete_rows_by_maximum_likelihood() -> None:
     data = ts.load_dataset("survey").dropna()
     found = mechanism(quietly(ts.appraise, "metz2022", data, estimator="ML"))
@@ -389,7 +397,6 @@ def test_a_construct_that_is_not_on_every_route_is_refused() -> None:
 def test_lmg_is_the_average_over_orders() -> None:
     from itertools import permutations
 
-    import pandas as pd
     import statsmodels.api as sm
 
     rng = np.random.default_rng(4)
