@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from trustsem.appraisal.cross_validation import cross_validate
+from trustsem.appraisal.equivalent import equivalent_theories
+from trustsem.appraisal.forbidden import forbidden
+from trustsem.appraisal.independencies import independencies
+from trustsem.appraisal.mechanism import mechanism
+from trustsem.appraisal.sensitivity import sensitivity
+from trustsem.appraisal.severity import severity
+from trustsem.appraisal.tetrads import tetrads
 from trustsem.appraisal.told import Told
+from trustsem.appraisal.tournament import tournament
+from trustsem.appraisal.triangulate import triangulate
 from trustsem.errors import OptionError, TrustsemError, closest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PARTS", "SEEDS", "Unavailable", "compute_part"]
+__all__ = ["PARTS", "Unavailable", "compute_part"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +44,20 @@ class Unavailable(Told):
     notes: tuple[str, ...]
 
 
-PARTS: Mapping[str, Callable[[Any], Told]] = MappingProxyType({})
-SEEDS: Mapping[str, int] = MappingProxyType({})
+PARTS: Mapping[str, Callable[[Any], Told]] = MappingProxyType(
+    {
+        "severity": severity,
+        "forbidden": forbidden,
+        "independencies": independencies,
+        "tetrads": tetrads,
+        "mechanism": mechanism,
+        "rivals": tournament,
+        "cross_validation": cross_validate,
+        "equivalent": lambda appraisal: equivalent_theories(appraisal.theory),
+        "identification": triangulate,
+        "sensitivity": sensitivity,
+    }
+)
 
 
 def compute_part(name: str, appraisal: Any) -> Told:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trustsem.appraisal.parts import PARTS, SEEDS, compute_part
+from trustsem.appraisal.parts import PARTS, compute_part
 from trustsem.appraisal.serialise import appraisal_to_json
 from trustsem.appraisal.structure import fit_saturated
 from trustsem.appraisal.telling import html_of, notes_of, text_of
@@ -230,8 +230,8 @@ class Appraisal:
 
     @property
     def seeds(self) -> dict[str, int]:
-        """Seeds of what was drawn at random, by part."""
-        return dict(SEEDS)
+        """Seeds of what was drawn at random, by part, of the parts computed so far."""
+        return {name: int(part.seed) for name, part in self._computed.items() if hasattr(part, "seed")}
 
     def __str__(self) -> str:
         return text_of(self)

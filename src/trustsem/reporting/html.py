@@ -20,6 +20,7 @@ from trustsem.studies.result import StudyResult
 __all__ = ["report", "report_html"]
 
 _LARGEST, _MATRIX = 15, 14
+_SHOWN = ("id", "cause", "effect", "sign", "std", "ci_lower", "ci_upper", "p_zero", "verdict", "size_shown", "severity")
 
 
 def report(source: Any, path: str | Path) -> Path:
@@ -57,11 +58,11 @@ def report_html(source: Any) -> str:
     parts += [
         _diagrams(source, fit),
         _measures(fit),
+        *_parts(source),
         _estimates(fit),
         _explained(fit),
         _effects(fit),
         _residuals(fit),
-        *_parts(source),
         _model(fit),
         _provenance(source, fit),
     ]
@@ -78,7 +79,10 @@ def _state(fit: Any) -> str:
 def _verdicts(appraisal: Any) -> str:
     rule, notes = getattr(appraisal, "rule", ""), list(getattr(appraisal, "notes", ()))
     listed = f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>" if notes else ""
-    return section("Verdicts", frame_table(appraisal.verdicts), paragraph(str(rule)) if rule else "", listed)
+    table = appraisal.verdicts
+    # The verdict has to be seen without scrolling; what is left out here is in the tables.
+    short = table[[name for name in _SHOWN if name in table]]
+    return section("Verdicts", frame_table(short), paragraph(str(rule)) if rule else "", listed)
 
 
 def _parts(source: Any) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trustsem.display import escape, html_table, number
 
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["figure", "frame_table", "paragraph", "section", "table_of_facts"]
+
+
+_PVALUES = ("p", "pvalue", "p_zero", "p_equivalent", "p_size", "p_holm")
+_SMALLEST_P = 0.001
 
 
 def section(title: str, *parts: str) -> str:
@@ -28,10 +32,18 @@ def frame_table(frame: pd.DataFrame, *, caption: str = "") -> str:
     """Return a DataFrame as an HTML table: numbers with three decimals on the right, the rest on the left."""
     numeric = [frame[name].dtype.kind in "fc" for name in frame.columns]
     rows = [
-        [number(float(value)) if is_number else str(value) for value, is_number in zip(record, numeric, strict=True)]
+        [_cell(str(name), value, is_number) for name, value, is_number in zip(frame.columns, record, numeric, strict=True)]
         for record in frame.itertuples(index=False, name=None)
     ]
     return html_table([str(name) for name in frame.columns], rows, caption=caption, align="".join("r" if is_number else "l" for is_number in numeric))
+
+
+def _cell(name: str, value: Any, is_number: bool) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if is_number and name in _PVALUES and 0.0 <= value < _SMALLEST_P:
+        return f"< {_SMALLEST_P:g}"
+    return number(float(value)) if is_number else str(value)
 
 
 def figure(svg: str, words: str, prefix: str) -> str:

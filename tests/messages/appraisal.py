@@ -1,0 +1,58 @@
+"""Mistakes with appraisals: theories, sizes, rivals and parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trustsem as ts
+from messages.cases import Mistake, quietly
+from trustsem.appraisal.refitting import refit
+from trustsem.appraisal.structure import saturated_table
+
+THEORY = ts.load_theory("metz2022")
+SURVEY = ts.load_dataset("trust_survey")
+
+
+def appraise(theory: Any = THEORY, data: Any = SURVEY, **options: Any) -> Any:
+    return quietly(ts.appraise, theory, data, **options)
+
+
+def table(text: str) -> Any:
+    return quietly(ts.sem, text, SURVEY).model.table
+
+
+def two_levels() -> Any:
+    teams = SURVEY.assign(team=[k // 10 for k in range(len(SURVEY))])
+    return quietly(ts.sem, "level: 1\nt1 ~ t2\nlevel: 2\nt1 ~ t2", teams, cluster="team").model.table
+
+
+FACTORS = "Trust =~ t1 + t2 + t3\nMotivation =~ m1 + m2 + m3\nMotivation ~ Trust\n"
+
+MISTAKES: dict[str, Mistake] = {
+    "no theory": Mistake(lambda: appraise(3), ts.TheoryError, ("appraise() needs a Theory", "'int'")),
+    "an appraisal at no level": Mistake(lambda: appraise(alpha=1.5), ts.OptionError, ("alpha=1.5 is not a significance level", "such as 0.05")),
+    "sizes of no proposition": Mistake(lambda: appraise(sesoi={"P99": 0.1}), ts.OptionError, ("'P99'", "does not have")),
+    "a size of interest of nothing": Mistake(lambda: appraise(sesoi=0.0), ts.OptionError, ("is 0", "Give a positive number")),
+    "rivals that are none": Mistake(lambda: appraise(rivals=["Trust ~ Relational"]), ts.OptionError, ("rivals= must be a mapping", "with_path")),
+    "data without the indicators": Mistake(
+        lambda: appraise(data=SURVEY.drop(columns="t1")), ts.DataError, ("lack 1 of the theory's 32 indicators: t1", "with_indicators")
+    ),
+    "a part that there is not": Mistake(lambda: appraise().part("forbiden"), ts.OptionError, ("has no part 'forbiden'", "Did you mean 'forbidden'")),
+    "the structure of two levels": Mistake(lambda: saturated_table(two_levels()), ts.NotAvailableError, ("two-level model", "at one level")),
+    "the structure of a constrained model": Mistake(
+        lambda: saturated_table(table("Trust =~ t1 + a*t2 + b*t3\na == b")),
+        ts.NotAvailableError,
+        ("constraints between parameters", "Leave them out"),
+    ),
+    "the structure with a path into an indicator": Mistake(
+        lambda: saturated_table(table(FACTORS + "t1 ~ m1")), ts.NotAvailableError, ("The path t1 ~ m1", "cannot be told apart")
+    ),
+    "the structure of a second order": Mistake(
+        lambda: saturated_table(table("A =~ t1 + t2 + t3\nB =~ m1 + m2 + m3\nC =~ k1 + k2 + k3\nG =~ A + B + C")),
+        ts.NotAvailableError,
+        ("G is measured by A", "second order"),
+    ),
+    "refitting more parameters than moments": Mistake(
+        lambda: refit(quietly(ts.sem, "t1 ~ t2", SURVEY), "t1 ~ a*t2\nt1 ~~ t2\nt2 ~~ t2\nt2 ~ t1"), ts.IdentificationError, ("free parameters",)
+    ),
+}
