@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["THEORY", "Contender", "LineUp", "RivalsOption", "has_likelihood", "line_up", "log_likelihood", "no_likelihood"]
 
 THEORY = "theory"
+_NOT_COMPARABLE = (
+    "Not all models have the same observed covariates, and with the covariates' moments modelled the theory cannot be fitted to these data."
+)
 RivalsOption = Mapping[str, "Theory | str"] | Sequence[str] | None
 
 
@@ -124,6 +127,8 @@ def line_up(appraisal: Appraisal, rivals: RivalsOption = None) -> LineUp:
         notes = ("Not all models have the same observed covariates; the covariates' moments are therefore modelled in all of them.",)
         tables = [_random_covariates(fit, one.text) if one.text else None for one in contenders]
         fit = refit(fit, _random_covariates(fit, appraisal.theory.syntax()))
+        if not (fit.converged and fit.identified):
+            return LineUp(appraisal.fit, tuple(replace(one, refusal=one.refusal or _NOT_COMPARABLE) for one in contenders), {THEORY: THEORY}, notes)
     tables = [None if table is None else _bounded(table, fit.model.table) for table in tables]
     fitted = tuple(_fitted(one, table, fit) for one, table in zip(contenders, tables, strict=True))
     line = LineUp(fit, fitted, {}, notes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from trustsem.appraisal.contenders import has_likelihood
-from trustsem.errors import IdentificationError
+from trustsem.errors import DataError, IdentificationError
 from trustsem.fitting.differences import Method, choose_method, difference_test
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.nesting import check_nesting
@@ -139,7 +139,7 @@ def _vuong(theory: Fit, rival: Fit, alpha: float) -> Standing:
         return Standing(APART, caveat="Vuong's test needs the rows of the data, not summary statistics.")
     try:
         found: Vuong = vuong(theory, rival)
-    except IdentificationError as error:
+    except (IdentificationError, DataError) as error:
         return Standing(APART, caveat=f"There is no test by Vuong. {error}")
     plain = found.frame.to_dict("index")["plain"]
     apart = float(found.variance_test.pvalue)
