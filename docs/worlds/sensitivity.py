@@ -20,9 +20,9 @@ TITLE = "Sensitivity: what is left out, held at its true strength"
 TEXT = """
 A chain of trust, motivation and commitment, three to five items each, with paths that are known. In one world an unmeasured common cause has effects
 of .4 on trust and on motivation; in another all items load .3 on a common-method factor. The theory knows of neither, and its estimates of the first
-path are too large. Held at its true strength (`ts.sensitivity_curve`), the estimate is unbiased and its interval covers the truth as often as it says;
-held at half of it, it is not. Intervals are those of maximum likelihood, a little short in small samples: 1 % is allowed at n = 200, half a percent at
-800.
+path are too large. Held at its true strength (`ts.sensitivity_curve`), the estimate is unbiased and its interval covers the truth as often as it
+says; held at half of it, it is not. Intervals are those of maximum likelihood, a little short in small samples: 1 % is allowed at n = 200, half a
+percent at 800.
 """
 SMALL, FULL = 60, 1500
 CLAIM = "Trust -> Motivation"
