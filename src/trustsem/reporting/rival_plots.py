@@ -105,8 +105,8 @@ def _heat(ax: Axes, source: Distinguishability, rule: str, rows: list[str]) -> N
     table = source.matrix(rule)
     ax.imshow(table.to_numpy(float), cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
     for place, name in enumerate(rows):  # the right choices
-        at = source.classes.index(name)
-        ax.plot([at - 0.5, at + 0.5, at + 0.5, at - 0.5, at - 0.5], place + np.array([-0.5, -0.5, 0.5, 0.5, -0.5]), color=COLOURS[1], linewidth=1.4)
+        column = source.classes.index(name)
+        ax.plot(column + np.array([-0.5, 0.5, 0.5, -0.5, -0.5]), place + np.array([-0.5, -0.5, 0.5, 0.5, -0.5]), color=COLOURS[1], linewidth=1.4)
     part = source.frame[source.frame["rule"] == rule]
     for row in part.to_dict("records"):
         at = (source.classes.index(row["chosen"]), rows.index(row["truth"]))
