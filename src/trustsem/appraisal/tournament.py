@@ -28,6 +28,24 @@ if TYPE_CHECKING:
 __all__ = ["Tournament", "tournament"]
 
 _SIGN = MappingProxyType({"+": 1, "-": -1})
+_COLUMNS = (
+    "id",
+    "title",
+    "relation",
+    "test",
+    "statistic",
+    "df",
+    "p",
+    "p_holm",
+    "apart_p",
+    "aic_diff",
+    "bic_diff",
+    "bic_weight",
+    "class",
+    "flag",
+    "verdict",
+    "reason",
+)
 _MODELS = ("name", "title", "class", "npar", "df", "logl", "aic", "bic", "aic_weight", "bic_weight", "flag")
 _ADDED = ("rival", "cause", "effect", "sign", "std", "std_se", "ci_lower", "ci_upper", "sesoi", "verdict", "size_shown")
 
@@ -171,12 +189,7 @@ def _frame(appraisal: Appraisal, line: LineUp, standings: list[Standing | None],
                 "reason": reason,
             }
         )
-    return pd.DataFrame(rows, columns=_COLUMNS)
-
-
-_COLUMNS = (
-    "id title relation test statistic df p p_holm apart_p aic_diff bic_diff bic_weight class flag verdict reason".split()  # noqa: SIM905
-)
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
 def _added(appraisal: Appraisal, line: LineUp) -> pd.DataFrame:
