@@ -39,11 +39,11 @@ HEAVY = ("pandas", "matplotlib", "semopy", "statsmodels", "scipy.stats", "scipy.
 LONGEST_FILE, LONGEST_FUNCTION = 300, 60
 # Longer than the aim, with the reason. A file may not be added to make a test pass without one.
 LONG_FILES = {
+    "__init__.py": "the public names, once for type checkers and once for those who look one up",
     "fitting/fit.py": "one class, mostly docstrings",
     "fitting/summary.py": "one text in lavaan's order",
     "fitting/sem.py": "one public signature with its documentation",
     "model/starts.py": "one algorithm over one record of arrays",
-    "theory/types.py": "the records of one file format",
     "theory/theory.py": "one class, mostly docstrings",
     "kernels/scoring.py": "one search",
     "appraisal/result.py": "one result and how it is told",

@@ -7,6 +7,7 @@ from typing import Any
 
 from trustsem.appraisal.estimation import choose_estimation
 from trustsem.appraisal.result import Appraisal
+from trustsem.appraisal.withholding import why_withheld
 from trustsem.data.columns import open_table
 from trustsem.data.sample import Sample
 from trustsem.errors import DataError, OptionError, TheoryError, closest
@@ -81,17 +82,9 @@ def appraise(
 
 def _withheld(fit: Fit) -> str:
     """Return why a fit gives no verdicts; empty if it does."""
-    if not fit.converged:
-        return f"the fit did not converge. {fit.reason}"
-    if not fit.identified:
-        return f"the model is not identified by these data ({', '.join(fit.not_identified)})."
-    if not fit.admissible:
-        return f"the solution is inadmissible: {'; '.join(fit.inadmissible)}."
-    if fit.options.se == "none":
-        return "the fit has no standard errors."
     if fit.model.table.n_groups > 1:
         return "there are several groups; appraise one group at a time, or compare them with ts.compare_roles()."
-    return ""
+    return why_withheld(fit)
 
 
 def _sizes(theory: Theory, sesoi: float | Mapping[str, float] | None) -> tuple[float, ...]:

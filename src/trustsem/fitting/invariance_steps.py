@@ -122,12 +122,12 @@ def invariance_frame(fits: Mapping[str, Fit]) -> tuple[pd.DataFrame, Mapping[str
     import pandas as pd
 
     ordered = list(fits.values())
-    available = set(ordered[0].fit_measures().index)
+    available = {name for fit in ordered for name in fit.all_measures}  # of a fit that did not converge there are none
     shown = {}
     for name in ("chisq", "df", "pvalue", "cfi", "rmsea", "srmr"):
         variants = (f"{name}_robust", f"{name}_scaled", name) if ordered[0].options.scaled_test else (name,)
-        shown[name] = next(variant for variant in variants if variant in available)
-    rows = [fit.fit_measures(list(shown.values())).to_numpy() for fit in ordered]
+        shown[name] = next((variant for variant in variants if variant in available), variants[-1])
+    rows = [[fit.all_measures.get(name, math.nan) for name in shown.values()] for fit in ordered]
     frame = pd.DataFrame(rows, columns=list(shown), index=list(fits))
     method = describe_method(choose_method(ordered, "default", True))
     tests = [DifferenceTest(math.nan, math.nan), *(difference_of(narrow, wide) for wide, narrow in pairwise(ordered))]

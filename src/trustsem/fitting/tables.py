@@ -174,7 +174,8 @@ def standardized_errors(fit: Fit, slopes: Reals) -> Reals:
     """Return the standard errors (R,) of standardized values with derivatives `slopes` (R, K) with respect to theta."""
     errors = delta_errors(slopes, fit.theta_vcov)
     # A row that does not move with theta (to rounding) is a constant: no error, no test.
-    spread = np.sqrt(np.diag(fit.theta_vcov))
+    with np.errstate(invalid="ignore"):
+        spread = np.sqrt(np.diag(fit.theta_vcov))
     constant = (np.abs(slopes) * np.where(np.isfinite(spread), spread, 1.0)).max(axis=1, initial=0.0) < 1e-12
     return np.where(constant | (errors < 1e-9), 0.0, errors)
 

@@ -314,3 +314,9 @@ def test_comparisons_survive_pickling() -> None:
     assert str(whole) == str(partial)
     with pytest.raises(TypeError):
         whole.fits["scalar"] = None
+
+
+def test_levels_that_do_not_converge_leave_blanks():
+    result = quietly(ts.invariance, "f =~ x1 + x2 + x3\nf ~~ -1*f", holzinger(), group="school")
+    assert result.frame[["chisq", "pvalue_diff"]].isna().all().all()
+    assert "could not be tested" in str(result)
