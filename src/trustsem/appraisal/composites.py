@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["composite_regressions", "composite_weights"]
 
 _LEAST_SHARE = 0.5
-_COLUMNS = ["statement", "b", "se", "p", "r", "r_implied", "n"]
+_COLUMNS = ("statement", "b", "se", "p", "r", "r_implied", "n")
 
 
 def composite_weights(fit: Fit) -> dict[str, dict[str, float]]:
@@ -90,7 +90,7 @@ def composite_regressions(fit: Fit, statements: Sequence[Independence], labels: 
         result.append(
             (str(s.renamed(labels)), float(found.params[s.one]), float(found.bse[s.one]), float(found.pvalues[s.one]), r, expected, int(kept.sum()))
         )
-    return pd.DataFrame(result, columns=_COLUMNS)
+    return pd.DataFrame(result, columns=list(_COLUMNS))
 
 
 def _composites(fit: Fit, rows: Reals, weights: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
