@@ -62,13 +62,7 @@ def notes_of(appraisal: Appraisal) -> tuple[str, ...]:
     derived = [claim.path for claim in appraisal.claims if claim.derived]
     if derived:
         lines.append(f"Derived, not stated by the theory: {', '.join(derived)}.")
-    if fit.converged and fit.df > 0:
-        plain_test, corrected = appraisal.exact_fit["plain"], appraisal.exact_fit["swain"]
-        judged = "is rejected" if corrected.pvalue < appraisal.alpha else "is not rejected"
-        lines.append(
-            f"Exact fit {judged}: chi-square({plain_test.df:g}) = {corrected.statistic:.2f}, p = {corrected.pvalue:.3f} with Swain's correction "
-            f"(uncorrected {plain_test.statistic:.2f}, p = {plain_test.pvalue:.3f})."
-        )
+    lines += _exact_fit_notes(appraisal)
     lines += [
         f"{rival.id} ({rival.title}) cannot be told apart by these data: {rival.covariance_equivalent}"
         for rival in theory.rivals()
@@ -87,3 +81,22 @@ def _size_note(appraisal: Appraisal) -> list[str]:
     own = appraisal.sesoi == tuple(claim.sesoi for claim in appraisal.claims)
     origin = appraisal.theory.sesoi.provenance.meaning if own else "set by you"
     return [f"Smallest effect size of interest d = {shown} (standardized; {origin})."]
+
+
+def _exact_fit_notes(appraisal: Appraisal) -> list[str]:
+    fit = appraisal.fit
+    if not (fit.converged and fit.df > 0):
+        return []
+    plain_test, corrected = appraisal.exact_fit["plain"], appraisal.exact_fit["swain"]
+    judged = "is rejected" if corrected.pvalue < appraisal.alpha else "is not rejected"
+    lines = [
+        f"Exact fit {judged}: chi-square({plain_test.df:g}) = {corrected.statistic:.2f}, p = {corrected.pvalue:.3f} with Swain's correction "
+        f"(uncorrected {plain_test.statistic:.2f}, p = {plain_test.pvalue:.3f})."
+    ]
+    clusters = [int(block.clusters.max()) + 1 for block in fit.sample.blocks if block.clusters is not None]
+    if clusters and sum(clusters) < fit.df:
+        lines.append(
+            f"With {sum(clusters)} clusters for {fit.df} degrees of freedom this test rejects true models too often, correction or not. "
+            "ts.calibrate(appraisal.fit) measures how often, and gives a simulated p."
+        )
+    return lines
