@@ -41,8 +41,8 @@ TRUE, DIRECT, SURVEYS = "true theory", "trust acts on outcomes directly", "true 
 SURVEY_SHARE = 4  # one survey for so many samples of the other worlds: a survey takes that much longer
 SURVEY = Path(__file__).parents[2] / "data" / "simulated" / "survey" / "manifest.toml"
 # What large-sample theory may be off by beyond simulation error: bias, coverage, tests of equations, flags.
-ALLOWED = {200: (0.025, 0.04, 0.06, 0.08), 480: (0.012, 0.025, 0.03, 0.04), 1_000: (0.006, 0.015, 0.02, 0.03)}
-ALLOWED_SURVEYS = (0.03, 0.06, 0.05, 0.10)  # answers in categories are no linear functions of the constructs, and teams are 40
+ALLOWED = {200: (0.02, 0.02, 0.03, 0.03), 480: (0.01, 0.02, 0.02, 0.02), 1_000: (0.005, 0.01, 0.015, 0.02)}
+ALLOWED_SURVEYS = (0.02, 0.03, 0.05, 0.05)  # answers in categories are no linear functions of the constructs, and teams are 40
 
 
 @dataclass(frozen=True, eq=False)
