@@ -147,7 +147,8 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, caption:
     align : str, optional
         One letter per column, ``l`` or ``r``; right by default.
     """
-    sides = ["left" if side == "l" else "right" for side in (align or "r" * len(header))]
+    # Numbers stay on one line.
+    sides = ["left" if side == "l" else "right;white-space:nowrap" for side in (align or "r" * len(header))]
 
     def line(cells: Sequence[str], tag: str, rule: str) -> str:
         scope = ' scope="col"' if tag == "th" else ""

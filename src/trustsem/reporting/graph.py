@@ -211,8 +211,8 @@ def _with_local_fit(graph: Graph, absences: pd.DataFrame, *, standardized: bool)
         f"{counts.get(name, 0)} {text}" for name, text in (("holds", "hold"), ("violated", "are violated"), ("cannot tell", "cannot be told"))
     )
     note = (
-        f"Of {len(absences)} arrows and residual covariances that the theory leaves out, {counted}; numbers on those violated are expected values, each "
-        "if it alone were free."
+        f"Of {len(absences)} arrows and residual covariances that the theory leaves out, {counted}; numbers on those violated are expected "
+        "values, each if it alone were free."
     )
     return replace(graph, arrows=tuple(arrows), arcs=tuple(arcs), notes=(*graph.notes, note))
 

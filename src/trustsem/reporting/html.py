@@ -12,6 +12,7 @@ from trustsem.reporting.diagram import diagram, figure_bytes
 from trustsem.reporting.files import write_text
 from trustsem.reporting.graph import is_appraisal
 from trustsem.reporting.page import figure, frame_table, paragraph, section, table_of_facts
+from trustsem.reporting.plots import plot_part
 from trustsem.reporting.study_page import study_page
 from trustsem.reporting.tables import by_group, fit_of, residual_correlations
 from trustsem.spec.export import to_lavaan
@@ -89,14 +90,22 @@ def _parts(source: Any) -> list[str]:
     """Return a section for each part of an appraisal; a part that these data do not allow says why."""
     if not is_appraisal(source):
         return []
-    return [section(name.replace("_", " ").capitalize(), source.part(name)._repr_html_()) for name in source.parts]
+    sections = []
+    for name in source.parts:
+        part = source.part(name)
+        drawn = plot_part(part)
+        words = f"Picture of {name.replace('_', ' ')}; its numbers are in the table"
+        picture = "" if drawn is None else figure(figure_bytes(drawn, "svg").decode(), words, f"{name}-")
+        sections.append(section(name.replace("_", " ").capitalize(), part._repr_html_(), picture))
+    return sections
 
 
 def _diagrams(source: Any, fit: Any) -> str:
     figures = []
     for k, layout in enumerate(fit.model.blocks):
         try:
-            svg = figure_bytes(diagram(source, group=layout.group, level=layout.level), "svg").decode()
+            local = is_appraisal(source) and "forbidden" in getattr(source, "parts", ()) and not source.withheld
+            svg = figure_bytes(diagram(source, group=layout.group, level=layout.level, local_fit=local), "svg").decode()
         except OptionError as error:
             figures.append(paragraph(f"No diagram: {error}"))
             continue

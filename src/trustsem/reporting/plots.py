@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from trustsem.errors import OptionError
 from trustsem.options import choose
 from trustsem.reporting.diagram import figure_bytes, format_of
 from trustsem.reporting.files import write_bytes
+from trustsem.reporting.mechanism_plots import MECHANISMS, plot_mechanism
 from trustsem.reporting.planning_plots import PLANNED, plot_planned
+from trustsem.reporting.rival_plots import RIVALLED, plot_rivals
+from trustsem.reporting.sensitivity_plots import SENSITIVE, plot_sensitivity
 from trustsem.reporting.study_plots import KINDS, plot_study
 from trustsem.studies.result import StudyResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["plot"]
+__all__ = ["plot", "plot_part"]
+
+_DRAWN: tuple[tuple[tuple[type, ...], Callable[[Any], Any]], ...] = (
+    (PLANNED, plot_planned),
+    (MECHANISMS, plot_mechanism),
+    (RIVALLED, plot_rivals),
+    (SENSITIVE, plot_sensitivity),
+)
 
 
 def plot(
@@ -29,12 +39,13 @@ def plot(
     analyses: str | Sequence[str] | None = None,
     path: str | Path | None = None,
 ) -> Figure:
-    """Plot the results of a simulation study, or what came of a plan.
+    """Plot the results of a simulation study, what came of a plan, or a part of an appraisal.
 
     Parameters
     ----------
-    source : StudyResult, Plan, PowerRegion, BestDesign or Cutoffs
-        The options that follow are for studies.
+    source : StudyResult, Plan, PowerRegion, BestDesign, Cutoffs, or a part of an appraisal
+        Parts with a picture are mechanism, rivals, cross_validation and sensitivity; and the results of :func:`trustsem.strategy_profile`,
+        :func:`trustsem.selection_frequency` and :func:`trustsem.distinguishability`. The options that follow are for studies.
     kind : {"power", "coverage", "bias", "zip", "convergence"}, optional
         Power curves, coverage or (relative) bias with Monte Carlo bands, one panel for each parameter; intervals sorted by their distance from the
         true value (Morris, White & Crowther 2019); shares of results that converged and are admissible. Power by default.
@@ -57,14 +68,23 @@ def plot(
     """
     if path is not None:
         format_of(path)
-    if isinstance(source, PLANNED):
-        figure = plot_planned(source)
-    elif isinstance(source, StudyResult):
+    figure: Any
+    if isinstance(source, StudyResult):
         figure = plot_study(source, choose("kind", "power" if kind is None else kind, KINDS), x, parameters, analyses)
     else:
-        raise OptionError(
-            f"plot() needs the result of a study or a plan, not {type(source).__name__!r}. For a theory, fit or appraisal use `ts.diagram`."
-        )
+        draw = next((draw for types, draw in _DRAWN if isinstance(source, types)), None)
+        if draw is None:
+            raise OptionError(
+                f"plot() needs the result of a study, a plan or a part of an appraisal, not {type(source).__name__!r}. For a theory, fit or "
+                "appraisal use `ts.diagram`."
+            )
+        figure = draw(source)
     if path is not None:
         write_bytes(path, figure_bytes(figure, format_of(path)))
-    return figure
+    return cast("Figure", figure)
+
+
+def plot_part(part: Any) -> Figure | None:
+    """Return the picture of a part of an appraisal; None if it has none, or nothing to be drawn."""
+    draw = next((draw for types, draw in _DRAWN if isinstance(part, types)), None)
+    return None if draw is None or part.frame.empty else draw(part)
