@@ -17,9 +17,8 @@ from trustsem.errors import (
 )
 
 if TYPE_CHECKING:
-    from trustsem.appraisal.appraise import appraise
-    from trustsem.appraisal.result import Appraisal
     from trustsem.appraisal.adjustment import AdjustmentSets, Instruments, adjustment_sets, instruments
+    from trustsem.appraisal.appraise import appraise
     from trustsem.appraisal.basis import ImpliedIndependencies, implied_independencies
     from trustsem.appraisal.calibrate import Calibration, calibrate
     from trustsem.appraisal.cross_validation import CrossValidation, cross_validate
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from trustsem.appraisal.mechanism import Mechanism, mechanism
     from trustsem.appraisal.miiv import MIIV, miiv
     from trustsem.appraisal.probe import Probe, probe
+    from trustsem.appraisal.result import Appraisal
     from trustsem.appraisal.roles import Roles, compare_roles
     from trustsem.appraisal.sam import SAM, sam
     from trustsem.appraisal.selection import SelectionFrequency, selection_frequency
@@ -207,6 +207,8 @@ else:
 
 
 __all__ = [
+    "MIIV",
+    "SAM",
     "AdjustmentSets",
     "Analysis",
     "Appraisal",
@@ -238,7 +240,6 @@ __all__ = [
     "Instruments",
     "Invariance",
     "Likert",
-    "MIIV",
     "Mechanism",
     "Missing",
     "Misspecified",
@@ -258,7 +259,6 @@ __all__ = [
     "Probe",
     "Replay",
     "Roles",
-    "SAM",
     "Sample",
     "ScoreTest",
     "SelectionFrequency",
