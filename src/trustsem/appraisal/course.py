@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,8 +14,10 @@ from scipy.special import ndtri
 
 from trustsem.appraisal.holding import Holding, Kept, keep
 from trustsem.appraisal.verdicts import Judgement, judge
-from trustsem.fitting.tables import standardized_errors
-from trustsem.inference.held import Held, held_at, held_values, leftover, total_effect
+from trustsem.fitting.robust import robust_covariance
+from trustsem.fitting.tables import delta_errors
+from trustsem.inference.held import Held, Saddle, held_at, held_values, leftover, saddle, total_effect
+from trustsem.inference.information import covariance_of_estimates
 from trustsem.kernels.structure import Integers, Reals
 
 if TYPE_CHECKING:
@@ -127,6 +129,7 @@ class Course:
     totals: tuple[tuple[int, int], ...] = ()
     points: dict[float, Point] = field(default_factory=dict)
     errors_at: dict[float, Reals] = field(default_factory=dict)
+    saddles: dict[float, Saddle] = field(default_factory=dict)
 
     @cached_property
     def stated(self) -> np.ndarray:
@@ -181,7 +184,19 @@ class Course:
         """Return the standard errors (C + T,) that the fit at a point has by itself."""
         if point.kept is None:
             return np.full(len(point.std), np.nan)
-        return standardized_errors(point.kept.fit, self.paths(point.kept)[1])
+        return delta_errors(self.paths(point.kept)[1], self._covariance(point.at, point.kept))
+
+    def _covariance(self, at: float, kept: Kept) -> Reals:
+        """Return the covariance matrix (K, K) of the estimates; a Hessian that is dear is used again for the next search nearby."""
+        fit, problem = kept.fit, kept.fit.problem
+        if problem.objective is None or fit.options.information != "observed":
+            return fit.theta_vcov
+        hessian = problem.objective.hessian(problem.structure, fit.estimate.theta, problem.shares)
+        fresh = saddle(hessian, fit.estimate.binding)
+        if fresh is not None:
+            self.saddles[at] = fresh
+        inverse, _ = covariance_of_estimates(hessian * (0.5 * problem.scale), fit.free_basis)
+        return np.full_like(hessian, np.nan) if inverse is None else robust_covariance(fit, inverse)
 
     def paths(self, kept: Kept) -> tuple[Reals, Reals]:
         """Return the standardized estimates (C + T,) and their derivatives (C + T, K) with respect to theta."""
@@ -201,7 +216,7 @@ class Course:
     def _fitted(self, coordinate: float, depth: int) -> Point:
         known = [point for point in self.points.values() if point.kept is not None]
         near = min(known, key=lambda point: abs(point.at - coordinate), default=None)
-        kept = keep(self.holding, self.targets(coordinate), None if near is None else near.kept)
+        kept = keep(self.holding, self.targets(coordinate), None if near is None or near.kept is None else self._refreshed(near.at, near.kept))
         if kept is None and near is not None and depth > 0:
             middle = 0.5 * (near.at + coordinate)  # a step that was too long is taken in two
             if middle not in self.points:
@@ -212,6 +227,9 @@ class Course:
             return Point(self, coordinate, None, np.full(len(self.stated) + len(self.totals), np.nan), -math.inf, "the fit did not converge")
         slack = leftover(kept.fit.implied_blocks[0], self.among, None if self.removed is None else self.removed(coordinate))
         return Point(self, coordinate, kept, self.paths(kept)[0], slack, self.impossible if slack < -_ROUNDING else "")
+
+    def _refreshed(self, at: float, kept: Kept) -> Kept:
+        return replace(kept, saddle=self.saddles[at]) if at in self.saddles else kept
 
     @cached_property
     def rates(self) -> Reals:

@@ -28,6 +28,7 @@ _GAP = 1e-8
 _HALVINGS = 12
 _DEGENERATE = 1e-3
 _FINE = 1e-9
+_RENEWALS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,10 +140,13 @@ def keep(holding: Holding, targets: Reals, near: Kept | None = None) -> Kept | N
     equations = None if near is None else near.saddle
     _, gradient = _slope(problem, theta)
     memory: list[Reals] = []
-    before = np.inf
+    before, renewed = np.inf, 0
     for iteration in range(1, _LIMIT + 1):
         values, conditions = held_values(holding.held, holding.model, implied(problem.structure, theta)[0], theta)
+        if equations is None and renewed > _RENEWALS:
+            break  # far from a minimum: a shorter way there is better
         if equations is None:
+            renewed += problem.objective is not None
             equations, memory = saddle(_hessian(problem, theta), conditions), []
         if equations is None or not np.isfinite(values).all():
             break
