@@ -24,7 +24,7 @@ def test_tipping_points_of_every_claim() -> None:
     found = sensitivity(appraisal())
     figure = plot_sensitivity(found)
     cause, method, items = figure.axes
-    assert [label.get_text() for label in cause.get_yticklabels()] == ["Trust → Capability", "Capability → Commitment"]
+    assert [label.get_text() for label in cause.get_yticklabels()] == [claim.path.replace("->", "→") for claim in THEORY.claims]
     dots = next(line for line in cause.lines if line.get_label() == "the verdict changes")
     assert list(dots.get_xdata()) == list(found.confounding.frame["strength"])
     assert list(method.lines[0].get_xdata()) == list(found.method.frame["loading"])
