@@ -19,8 +19,8 @@ __all__ = ["FINE", "Change", "closeness", "first_change"]
 
 FINE = 5e-4  # how closely a change is found, as a share of its coordinate
 _FINEST = 1e-5
-_LONGEST, _STEP = 0.4, 0.2  # longest step outward, and one where nothing says how far
-_LOOKS = 24
+_LONGEST = 0.4  # longest step outward
+_LOOKS = 12
 _ROUNDS = 40
 _NODES = 3
 _TINY_SHARE = 0.02
@@ -139,7 +139,7 @@ class _Search:
             if abs(inside.at) >= self.course.limit:
                 return inside, None
             expected = self.crossing(abs(inside.at), self.course.limit)
-            step = min(expected - abs(inside.at), _LONGEST) if math.isfinite(expected) else _STEP
+            step = min(expected - abs(inside.at), _LONGEST) if math.isfinite(expected) else _LONGEST
             point = self.course.at(self.sign * min(abs(inside.at) + step, self.course.limit))
             if self.good(point):
                 inside = point

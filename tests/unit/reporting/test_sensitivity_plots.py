@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
+import numpy as np
 import pytest
 
 import trustsem as ts
@@ -26,8 +27,8 @@ def test_tipping_points_of_every_claim() -> None:
     cause, method, items = figure.axes
     assert [label.get_text() for label in cause.get_yticklabels()] == [claim.path.replace("->", "→") for claim in THEORY.claims]
     dots = next(line for line in cause.lines if line.get_label() == "the verdict changes")
-    assert list(dots.get_xdata()) == list(found.confounding.frame["strength"])
-    assert list(method.lines[0].get_xdata()) == list(found.method.frame["loading"])
+    np.testing.assert_array_equal(dots.get_xdata(), found.confounding.frame["strength"])
+    np.testing.assert_array_equal(method.lines[0].get_xdata(), found.method.frame["loading"])
     assert items.get_xlabel() == "loading of one item"
     figure.savefig(BytesIO(), format="png")
 
