@@ -19,6 +19,7 @@ from trustsem.appraisal.told import Told
 from trustsem.appraisal.tournament import tournament
 from trustsem.appraisal.triangulate import triangulate
 from trustsem.errors import OptionError, TrustsemError, closest
+from trustsem.studies.executors import one_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,6 +74,7 @@ def compute_part(name: str, appraisal: Any) -> Told:
     if name not in PARTS:
         raise OptionError(f"An appraisal has no part {name!r}. It has {', '.join(PARTS)}.{closest(str(name), PARTS)}")
     try:
-        return PARTS[name](appraisal)
+        with one_thread():  # matrices are small: threads would wait for each other
+            return PARTS[name](appraisal)
     except TrustsemError as error:
         return Unavailable(f"{name.replace('_', ' ').capitalize()}: not available", pd.DataFrame(), (str(error),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from trustsem.studies.executors import crew
+from trustsem.studies.executors import crew, one_thread
 from trustsem.studies.progress import progress_bar
 
 __all__ = ["repeat"]
@@ -44,8 +44,14 @@ def repeat(
         size = max(1, -(-len(items) // (_PIECES * workers.workers)))
         pieces = [items[first : first + size] for first in range(0, len(items), size)]
         results: list[Result] = []
-        waiting = [workers.submit(work, piece) for piece in pieces]
+        waiting = [workers.submit(_alone, work, piece) for piece in pieces]
         for piece, future in zip(pieces, waiting, strict=True):
             results += future.result()
             bar.update(len(piece))
     return results
+
+
+def _alone(work: Callable[[Sequence[Item]], list[Result]], piece: Sequence[Item]) -> list[Result]:
+    """Do the work with one BLAS thread, so that workers do not get in each other's way."""
+    with one_thread():
+        return work(piece)
