@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import trustsem as ts
 from messages.cases import Mistake, quietly
 from trustsem.appraisal.refitting import refit
 from trustsem.appraisal.structure import saturated_table
+from trustsem.appraisal.tetrads import tetrads
+from trustsem.appraisal.verdicts import judge
 
 THEORY = ts.load_theory("metz2022")
 SURVEY = ts.load_dataset("trust_survey")
@@ -26,6 +30,7 @@ def two_levels() -> Any:
     return quietly(ts.sem, "level: 1\nt1 ~ t2\nlevel: 2\nt1 ~ t2", teams, cluster="team").model.table
 
 
+ONE_CLAIM = (np.array([0.2]), np.array([0.1]), np.array([0.1]))
 FACTORS = "Trust =~ t1 + t2 + t3\nMotivation =~ m1 + m2 + m3\nMotivation ~ Trust\n"
 
 MISTAKES: dict[str, Mistake] = {
@@ -38,6 +43,15 @@ MISTAKES: dict[str, Mistake] = {
         lambda: appraise(data=SURVEY.drop(columns="t1")), ts.DataError, ("lack 1 of the theory's 32 indicators: t1", "with_indicators")
     ),
     "a part that there is not": Mistake(lambda: appraise().part("forbiden"), ts.OptionError, ("has no part 'forbiden'", "Did you mean 'forbidden'")),
+    "a judgement at no level": Mistake(
+        lambda: judge(*ONE_CLAIM, [1], 0.0), ts.OptionError, ("alpha=0.0 is not a significance level", "such as 0.05")
+    ),
+    "a judgement without an error": Mistake(
+        lambda: judge(ONE_CLAIM[0], np.array([np.nan]), ONE_CLAIM[2], [1]), ts.OptionError, ("no standard error", "Look at the fit's warnings")
+    ),
+    "tetrads of a constrained model": Mistake(
+        lambda: tetrads(quietly(ts.sem, "Trust =~ t1 + a*t2 + b*t3 + t4\na == b", SURVEY)), ts.NotAvailableError, ("constraints", "Leave them out")
+    ),
     "the structure of two levels": Mistake(lambda: saturated_table(two_levels()), ts.NotAvailableError, ("two-level model", "at one level")),
     "the structure of a constrained model": Mistake(
         lambda: saturated_table(table("Trust =~ t1 + a*t2 + b*t3\na == b")),

@@ -34,7 +34,7 @@ MISTAKES: dict[str, Mistake] = {
     "one fold": Mistake(lambda: cross_validate(appraisal(), folds=1), ts.OptionError, ("folds=1", "2")),
     "more folds than rows": Mistake(lambda: cross_validate(appraisal(), folds=201), ts.OptionError, ("folds=201", "200 rows", "at most 200")),
     "no repeats": Mistake(lambda: cross_validate(appraisal(), repeats=0), ts.OptionError, ("repeats=0",)),
-    "no draws": Mistake(lambda: selection_frequency(appraisal(), 0, seed=1), ts.OptionError, ("draws=0",)),
+    "no draws of a selection": Mistake(lambda: selection_frequency(appraisal(), 0, seed=1), ts.OptionError, ("draws=0",)),
     "no samples": Mistake(lambda: distinguishability(appraisal(), 0, seed=1), ts.OptionError, ("replications=0",)),
     "a rule that does not exist": Mistake(
         lambda: distinguishability(appraisal(), 1, seed=1, executor="serial").matrix("dic"), ts.OptionError, ("rule='dic'", "'bic'")

@@ -39,7 +39,7 @@ MISTAKES: dict[str, Mistake] = {
     "waves of one construct": Mistake(lambda: waves(constructs=["Trust"]), ts.OptionError, ("constructs=['Trust']", "at least two")),
     "waves of an unknown construct": Mistake(lambda: waves(constructs=["Trust", "Trst"]), ts.TheoryError, ("'Trst'", "Did you mean")),
     "waves of groups": Mistake(lambda: waves(group="role"), ts.NotAvailableError, ("several groups", "one group at a time")),
-    "one wave": Mistake(lambda: waves(ROLES), ts.DataError, ("'x1_w1'", "waves=", "ts.appraise()")),
+    "waves of which there is one": Mistake(lambda: waves(ROLES), ts.DataError, ("'x1_w1'", "waves=", "ts.appraise()")),
     "a wave without a column": Mistake(lambda: waves(PANEL.drop(columns="x2_w2")), ts.DataError, ("one wave only, '_w1'", "with_indicators")),
     "waves that all lack a column": Mistake(
         lambda: waves(PANEL.drop(columns=["x2_w1", "x2_w2"])), ts.DataError, ("lack 1 of 3", "x2_w", "with_indicators")

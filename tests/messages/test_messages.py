@@ -14,6 +14,15 @@ import pytest
 import trustsem as ts
 from helpers import SOURCE
 from messages import (
+    appraisal,
+    appraisal_forbidden,
+    appraisal_mechanism,
+    appraisal_miiv,
+    appraisal_rivals,
+    appraisal_sensitivity,
+    appraisal_severity,
+    appraisal_theory,
+    appraisal_waves,
     cases,
     comparison,
     distributions,
@@ -46,9 +55,18 @@ MODULES = (
     studies,
     study_files,
     planning,
+    appraisal,
+    appraisal_forbidden,
+    appraisal_mechanism,
+    appraisal_miiv,
+    appraisal_rivals,
+    appraisal_sensitivity,
+    appraisal_severity,
+    appraisal_theory,
+    appraisal_waves,
 )
 MISTAKES = {name: mistake for module in MODULES for name, mistake in module.MISTAKES.items()}
-CORE = ("kernels", "model", "populations", "estimators", "inference", "fitting", "simulators", "studies", "planning", "options.py")
+CORE = ("kernels", "model", "populations", "estimators", "inference", "fitting", "simulators", "studies", "appraisal", "planning", "options.py")
 
 
 def test_no_mistake_hides_another_of_the_same_name() -> None:
@@ -65,7 +83,7 @@ def test_the_message_helps(name: str) -> None:
         assert fragment in text, f"{fragment!r} is not in {text!r}"
     sentence = text.split("\n")[0]
     sentence = re.sub(r" \(line \d+, column \d+\)$", "", sentence)
-    assert sentence[0].isupper() or re.match(r"[a-z_']+(=|\(|'| )", sentence), text
+    assert sentence[0].isupper() or re.match(r"[a-z_0-9']+(=|\(|\[|'| )", sentence), text
     assert sentence[-1] in ".?", text
 
 
