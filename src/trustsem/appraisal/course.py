@@ -223,10 +223,12 @@ class Course:
                 self.points[middle] = self._fitted(middle, depth - 1)
             if self.points[middle].kept is not None:
                 return self._fitted(coordinate, depth - 1)
-        if kept is None:
+        if kept is not None:
+            slack = leftover(kept.fit.implied_blocks[0], self.among, None if self.removed is None else self.removed(coordinate))
+            std = self.paths(kept)[0]
+        if kept is None or not (math.isfinite(slack) and np.isfinite(std).all()):
             return Point(self, coordinate, None, np.full(len(self.stated) + len(self.totals), np.nan), -math.inf, "the fit did not converge")
-        slack = leftover(kept.fit.implied_blocks[0], self.among, None if self.removed is None else self.removed(coordinate))
-        return Point(self, coordinate, kept, self.paths(kept)[0], slack, self.impossible if slack < -_ROUNDING else "")
+        return Point(self, coordinate, kept, std, slack, self.impossible if slack < -_ROUNDING else "")
 
     def _refreshed(self, at: float, kept: Kept) -> Kept:
         return replace(kept, saddle=self.saddles[at]) if at in self.saddles else kept

@@ -1,7 +1,7 @@
 """The strength at which something changes, with as few fits as possible.
 
-What is looked for is found on a guess: estimates and standard errors between and beyond the points that were fitted, by polynomials through them.
-Each guess is fitted, and so on, until the change is between two strengths that are nearly the same.
+What is looked for is found on a guess (:mod:`trustsem.appraisal.guess`). Each guess is fitted, and so on, until the change is between two strengths
+that are nearly the same.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trustsem.appraisal.course import Course, Point
-from trustsem.kernels.structure import Reals
+from trustsem.appraisal.guess import Guess
 
 __all__ = ["FINE", "Change", "closeness", "first_change"]
 
@@ -21,8 +21,8 @@ FINE = 5e-4  # how closely a change is found, as a share of its coordinate
 _FINEST = 1e-5
 _LONGEST = 0.4  # longest step outward
 _LOOKS = 12
-_ROUNDS = 40
-_NODES = 3
+_ROUNDS, _PATIENCE = 40, 5
+_APART, _SHARE = 4.0, 0.05  # of closeness: how far apart fits are that a guess rests on, and how fine the guess is
 _TINY_SHARE = 0.02
 _STRIDE = 0.05
 UNCHANGED = "it has not changed at the largest strength looked at"
@@ -82,7 +82,7 @@ def first_change(course: Course, height: Height, sign: int) -> Change:
     search = _Search(course, height, sign)
     if not search.good(course.start):
         return Change(math.nan, math.nan, course.start, course.start.trouble or "there is no verdict that could change")
-    inside, outside = search.bracket()
+    _, outside = search.bracket()
     if outside is not None and outside.kept is not None:
         possible = outside if not outside.trouble else _possible_again(course, outside, sign)
         if possible is not None and not height(possible) > 0.0:
@@ -115,11 +115,6 @@ def _possible_again(course: Course, outside: Point, sign: int) -> Point | None:
     return None
 
 
-def _is_next_to(search: _Search, outside: Point, there: float) -> bool:
-    """Whether the crossing is so near a fitted point that the estimates' derivatives there say that it is."""
-    return abs(search.height(outside)) < _TINY_SHARE and search.height(search.guess(search.sign * there - search.sign * _FINEST)) > 0.0
-
-
 @dataclass(frozen=True, eq=False)
 class _Search:
     """A search outward along a course."""
@@ -138,7 +133,7 @@ class _Search:
         while outside is None:
             if abs(inside.at) >= self.course.limit:
                 return inside, None
-            expected = self.crossing(abs(inside.at), self.course.limit)
+            expected = self.crossing(abs(inside.at), self.course.limit, bracketed=False)
             step = min(expected - abs(inside.at), _LONGEST) if math.isfinite(expected) else _LONGEST
             point = self.course.at(self.sign * min(abs(inside.at) + step, self.course.limit))
             if self.good(point):
@@ -154,10 +149,10 @@ class _Search:
             low, high = abs(inside.at), abs(outside.at)
             if high - low <= close:
                 break
-            there = self.crossing(low, high) if turn % 3 < 2 else math.nan  # now and then halved, lest it creep
+            there = self.crossing(low, high, bracketed=True) if turn < _PATIENCE or turn % 3 else math.nan  # now and then halved, lest it creep
             if outside.kept is None or not math.isfinite(there):
                 there = 0.5 * (low + high)
-            elif high - there < 0.9 * close and _is_next_to(self, outside, there):
+            elif high - there < 0.9 * close and self.is_next_to(outside, there):
                 break
             edge = min(0.5 * close, 0.5 * (high - low))
             point = self.course.at(self.sign * min(max(there + 0.3 * close, low + edge), high - edge))
@@ -176,56 +171,28 @@ class _Search:
             inside = point
         return inside, None
 
-    def crossing(self, low: float, high: float) -> float:
+    def crossing(self, low: float, high: float, *, bracketed: bool) -> float:
         """Return the first size of the coordinate between two sizes at which the guess is no longer good; NaN if it is good throughout."""
-        first = last = low
-        for first in np.linspace(low, high, _LOOKS + 1)[1:].tolist():
-            if not self.good(self.guess(self.sign * first)):
-                break
-            last = first
-        else:
-            return math.nan
-        while first - last > 0.01 * closeness(first):
+        guessed = Guess(self.course, self.sign * (0.5 * (low + high) if bracketed else low), _APART * closeness(high))
+        first, last = high, low
+        if not bracketed:
+            for first in np.linspace(low, high, _LOOKS + 1)[1:].tolist():
+                if not self.good(guessed.at(self.sign * first)):
+                    break
+                last = first
+            else:
+                return math.nan
+        while first - last > _SHARE * closeness(first):
             middle = 0.5 * (last + first)
-            if self.good(self.guess(self.sign * middle)):
+            if self.good(guessed.at(self.sign * middle)):
                 last = middle
             else:
                 first = middle
         return float(first)
 
-    def guess(self, coordinate: float) -> Point:
-        """Return what a point would be by polynomials through those fitted nearby."""
-        course = self.course
-        start, fitted = course.start, self._nodes(coordinate)
-        std = _newton([0.0, 0.0, *(point.at for point in fitted)], [start.std, start.std, *(point.std for point in fitted)], course.rates, coordinate)
-        nodes = [0.0, *(point.at for point in fitted)]
-        slack = float(_newton(nodes, [np.array([point.slack]) for point in (start, *fitted)], None, coordinate)[0])
-        known = [at for at in nodes if at in course.errors_at]
-        errors = _newton(known, [np.log(course.errors_at[at]) for at in known], None, coordinate) if known else np.zeros_like(std)
-        return Point(course, coordinate, start.kept, std, slack, course.impossible if slack < 0.0 else "", np.exp(errors))
-
-    def _nodes(self, coordinate: float) -> list[Point]:
-        """Return some fitted points near a coordinate, but for the start and for those next to one another, between which differences are noise."""
-        nodes: list[Point] = []
-        apart = 4.0 * closeness(coordinate)
-        for point in sorted(self.course.points.values(), key=lambda point: abs(point.at - coordinate)):
-            if point.kept is not None and all(abs(point.at - at) > apart for at in (0.0, *(node.at for node in nodes))):
-                nodes.append(point)
-        return nodes[:_NODES]
-
-
-def _newton(nodes: list[float], values: list[Reals], slope: Reals | None, at: float) -> Reals:
-    """Return the value at `at` of the polynomial through the nodes; the first two may be the same, where `slope` is the derivative."""
-    table = [np.asarray(value, dtype=np.float64) for value in values]
-    coefficients = [table[0]]
-    for order in range(1, len(nodes)):
-        following = []
-        for k in range(len(table) - 1):
-            width = nodes[k + order] - nodes[k]
-            following.append(slope if width == 0.0 and slope is not None else (table[k + 1] - table[k]) / width)
-        table = following
-        coefficients.append(table[0])
-    result = np.zeros_like(coefficients[0])
-    for coefficient, node in zip(reversed(coefficients), reversed(nodes), strict=True):
-        result = result * (at - node) + coefficient
-    return np.asarray(result)
+    def is_next_to(self, outside: Point, there: float) -> bool:
+        """Whether the crossing is so near a fitted point that the estimates' derivatives there say that it is."""
+        if not abs(self.height(outside)) < _TINY_SHARE:
+            return False
+        below = self.sign * (there - _SHARE * closeness(there) - _FINEST)
+        return self.height(Guess(self.course, outside.at, _APART * closeness(there)).at(below)) > 0.0
