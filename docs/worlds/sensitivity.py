@@ -24,7 +24,7 @@ path are too large. Held at its true strength (`ts.sensitivity_curve`), the esti
 says; held at half of it, it is not. Intervals are those of maximum likelihood, a little short in small samples: 1 % is allowed at n = 200, half a
 percent at 800.
 """
-SMALL, FULL = 60, 1500
+SMALL, FULL = 60, 1200
 CLAIM = "Trust -> Motivation"
 SIZES = (200, 800)
 WORLDS = ("common cause .4", "method factor .3")
