@@ -10,6 +10,7 @@ from trustsem.fitting.fit import Fit, check_counting_rule
 from trustsem.fitting.fitter import make_fitter
 from trustsem.fitting.tables import row_values
 from trustsem.model.ram import compile_model
+from trustsem.options import FitOptions
 from trustsem.spec.build import build_table
 from trustsem.spec.defaults import defaults_for
 from trustsem.spec.table import ParameterTable
@@ -38,7 +39,7 @@ def refit(fit: Fit, model: str | ParameterTable, *, start: bool = True) -> Fit:
     Returns
     -------
     Fit
-        Warnings are recorded on it, not issued.
+        Warnings are recorded on it, not issued. Where `fit` has bootstrap errors, this one has robust ones: nothing is resampled.
 
     Raises
     ------
@@ -48,13 +49,20 @@ def refit(fit: Fit, model: str | ParameterTable, *, start: bool = True) -> Fit:
     table = table_like(fit, model) if isinstance(model, str) else model
     compiled = compile_model(table)
     check_counting_rule(compiled)
-    far = make_fitter(compiled, fit.options)
+    options = _without_resampling(fit)
+    far = make_fitter(compiled, options)
     sample = fit.sample.select(far.observed)
     if start and fit.converged:
-        near = make_fitter(compiled, fit.options, shared_values(fit, table)).fit_sample(sample)
+        near = make_fitter(compiled, options, shared_values(fit, table)).fit_sample(sample)
         if near.converged:
             return near
     return far.fit_sample(sample)
+
+
+def _without_resampling(fit: Fit) -> FitOptions:
+    if fit.options.se != "bootstrap":
+        return fit.options
+    return replace(fit.options, se="robust_huber_white" if fit.sample.cluster is None else "robust_cluster")
 
 
 def shared_values(fit: Fit, table: ParameterTable) -> Mapping[str, float]:

@@ -72,12 +72,18 @@ class Graph:
 
 
 def structural_names(table: ParameterTable, block: int = 1) -> tuple[str, ...]:
-    """Return the structural variables of a block: latent variables first, then observed ones that are no indicators, in the order of the table."""
+    """Return the structural variables of a block: latent variables first, then observed ones that are no indicators, in the order of the table.
+
+    Auxiliary variables, which take part in no path and covary with the errors of indicators, say nothing about the structure and are left out.
+    """
     rows = [row for row in table.rows if row.block == block]
     latent = tuple(dict.fromkeys(row.lhs for row in rows if row.op == "=~"))
     indicators = {row.rhs for row in rows if row.op == "=~"}
     named = [name for row in rows if row.op in ("~", "~~") for name in (row.lhs, row.rhs)]
-    return (*latent, *dict.fromkeys(name for name in named if name not in indicators and name not in latent))
+    on_paths = {name for row in rows if row.op == "~" for name in (row.lhs, row.rhs)}
+    beside = {name for row in rows if row.op == "~~" and not {row.lhs, row.rhs}.isdisjoint(indicators) for name in (row.lhs, row.rhs)}
+    left_out = indicators | set(latent) | (beside - on_paths)
+    return (*latent, *dict.fromkeys(name for name in named if name not in left_out))
 
 
 def graph_of_table(table: ParameterTable, block: int = 1) -> Graph:
