@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from trustsem.appraisal.independencies import Independencies, independencies
     from trustsem.appraisal.mechanism import Mechanism, mechanism
     from trustsem.appraisal.miiv import MIIV, miiv
+    from trustsem.appraisal.noninvariance import EPCInterest, epc_interest
     from trustsem.appraisal.probe import Probe, probe
     from trustsem.appraisal.result import Appraisal
     from trustsem.appraisal.roles import Roles, compare_roles
     from trustsem.appraisal.sam import SAM, sam
     from trustsem.appraisal.selection import SelectionFrequency, selection_frequency
     from trustsem.appraisal.sensitivity import Sensitivity, sensitivity
+    from trustsem.appraisal.sensitivity_curve import SensitivityCurve, sensitivity_curve
     from trustsem.appraisal.severity import Severity, severity
     from trustsem.appraisal.tetrads import Tetrads, tetrads
     from trustsem.appraisal.tournament import Tournament, tournament
@@ -119,6 +121,8 @@ else:
         ("trustsem.appraisal.roles", "Roles compare_roles"),
         ("trustsem.appraisal.sam", "SAM sam"),
         ("trustsem.appraisal.selection", "SelectionFrequency selection_frequency"),
+        ("trustsem.appraisal.sensitivity_curve", "SensitivityCurve sensitivity_curve"),
+        ("trustsem.appraisal.noninvariance", "EPCInterest epc_interest"),
         ("trustsem.appraisal.sensitivity", "Sensitivity sensitivity"),
         ("trustsem.appraisal.severity", "Severity severity"),
         ("trustsem.appraisal.tetrads", "Tetrads tetrads"),
@@ -225,6 +229,7 @@ __all__ = [
     "DetectableEffect",
     "Distinguishability",
     "Dropout",
+    "EPCInterest",
     "EquivalentTheories",
     "Fit",
     "Fitter",
@@ -263,6 +268,7 @@ __all__ = [
     "ScoreTest",
     "SelectionFrequency",
     "Sensitivity",
+    "SensitivityCurve",
     "Severity",
     "StopRule",
     "StrategyProfile",
@@ -301,6 +307,7 @@ __all__ = [
     "diagram",
     "discriminant_validity",
     "distinguishability",
+    "epc_interest",
     "equivalent_theories",
     "fit_waves",
     "forbidden",
@@ -345,6 +352,7 @@ __all__ = [
     "sem",
     "sem_mi",
     "sensitivity",
+    "sensitivity_curve",
     "severity",
     "simulate",
     "strategy_profile",
