@@ -11,11 +11,11 @@ import numpy as np
 from scipy.special import ndtr
 
 import trustsem as ts
-from trustsem.appraisal.forbidden import forbidden
-from trustsem.appraisal.independencies import independencies
+from trustsem.appraisal.forbidden.forbidden import forbidden
+from trustsem.appraisal.forbidden.independencies import independencies
+from trustsem.appraisal.forbidden.tetrads import tetrads
 from trustsem.appraisal.repeating import repeat
 from trustsem.appraisal.result import Appraisal
-from trustsem.appraisal.tetrads import tetrads
 from trustsem.data.frames import sample_from_frame
 from trustsem.fitting.fitter import Fitter
 

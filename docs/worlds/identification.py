@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import trustsem as ts
-from trustsem.appraisal.by_method import ByMethod, estimates_by_method
+from trustsem.appraisal.identification.by_method import ByMethod, estimates_by_method
 from trustsem.appraisal.repeating import repeat
 from trustsem.appraisal.result import Appraisal
 from trustsem.appraisal.verdicts import holm

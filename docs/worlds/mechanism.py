@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 import trustsem as ts
-from trustsem.appraisal.bypass import judge_bypass
-from trustsem.appraisal.contributions import contributions
-from trustsem.appraisal.effect_draws import draw_effects
-from trustsem.appraisal.effect_tables import Context, contrast_table, route_table
+from trustsem.appraisal.mechanism.bypass import judge_bypass
+from trustsem.appraisal.mechanism.contributions import contributions
+from trustsem.appraisal.mechanism.effect_draws import draw_effects
+from trustsem.appraisal.mechanism.effect_tables import Context, contrast_table, route_table
+from trustsem.appraisal.mechanism.routes import reach_of
+from trustsem.appraisal.mechanism.what_if import what_if
 from trustsem.appraisal.repeating import repeat
 from trustsem.appraisal.result import Appraisal
-from trustsem.appraisal.routes import reach_of
-from trustsem.appraisal.what_if import what_if
 from trustsem.fitting.fitter import Fitter
 from trustsem.inference.importance import importance
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import trustsem as ts
-from trustsem.appraisal.probe import probe
+from trustsem.appraisal.severity.probe import probe
 
 TITLE = "The probe: large-sample theory against simulation"
 TEXT = (

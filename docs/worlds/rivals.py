@@ -11,11 +11,11 @@ import numpy as np
 
 import trustsem as ts
 from trustsem.appraisal.appraise import appraise
-from trustsem.appraisal.contenders import line_up
-from trustsem.appraisal.cross_validation import cross_validate
-from trustsem.appraisal.distinguish import distinguishability
 from trustsem.appraisal.repeating import repeat
-from trustsem.appraisal.tournament import tournament
+from trustsem.appraisal.rivals.contenders import line_up
+from trustsem.appraisal.rivals.cross_validation import cross_validate
+from trustsem.appraisal.rivals.distinguish import distinguishability
+from trustsem.appraisal.rivals.tournament import tournament
 from trustsem.inference.model_choice import proportion_error
 
 TITLE = "Rivals"

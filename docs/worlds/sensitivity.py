@@ -12,7 +12,7 @@ import numpy as np
 import trustsem as ts
 from trustsem.appraisal.appraise import appraise
 from trustsem.appraisal.repeating import repeat
-from trustsem.appraisal.sensitivity_curve import sensitivity_curve
+from trustsem.appraisal.sensitivity.sensitivity_curve import sensitivity_curve
 from trustsem.populations.altering import alter
 from trustsem.theory import Theory
 

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 import trustsem as ts
-from trustsem.appraisal.homology import homology
+from trustsem.appraisal.groups.homology import homology
 from trustsem.appraisal.repeating import repeat
-from trustsem.appraisal.wave_estimates import estimate_arrows, judge_arrows
-from trustsem.appraisal.wave_models import Repeated, WaveModel
-from trustsem.appraisal.wave_rivals import feedback_arrows, side_by_side
+from trustsem.appraisal.waves.wave_estimates import estimate_arrows, judge_arrows
+from trustsem.appraisal.waves.wave_models import Repeated, WaveModel
+from trustsem.appraisal.waves.wave_rivals import feedback_arrows, side_by_side
 from trustsem.appraisal.withholding import why_withheld
 from trustsem.theory import Proposition
 

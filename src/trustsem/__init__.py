@@ -17,33 +17,33 @@ from trustsem.errors import (
 )
 
 if TYPE_CHECKING:
-    from trustsem.appraisal.adjustment import AdjustmentSets, Instruments, adjustment_sets, instruments
     from trustsem.appraisal.appraise import appraise
-    from trustsem.appraisal.basis import ImpliedIndependencies, implied_independencies
-    from trustsem.appraisal.calibrate import Calibration, calibrate
-    from trustsem.appraisal.cross_validation import CrossValidation, cross_validate
-    from trustsem.appraisal.distinguish import Distinguishability, distinguishability
-    from trustsem.appraisal.equivalent import EquivalentTheories, equivalent_theories
-    from trustsem.appraisal.forbidden import Forbidden, forbidden
-    from trustsem.appraisal.homology import Homology, homology
-    from trustsem.appraisal.importance import StrategyProfile, strategy_profile
-    from trustsem.appraisal.independencies import Independencies, independencies
-    from trustsem.appraisal.mechanism import Mechanism, mechanism
-    from trustsem.appraisal.miiv import MIIV, miiv
-    from trustsem.appraisal.noninvariance import EPCInterest, epc_interest
-    from trustsem.appraisal.probe import Probe, probe
+    from trustsem.appraisal.diagrams.adjustment import AdjustmentSets, Instruments, adjustment_sets, instruments
+    from trustsem.appraisal.diagrams.equivalent import EquivalentTheories, equivalent_theories
+    from trustsem.appraisal.forbidden.basis import ImpliedIndependencies, implied_independencies
+    from trustsem.appraisal.forbidden.forbidden import Forbidden, forbidden
+    from trustsem.appraisal.forbidden.independencies import Independencies, independencies
+    from trustsem.appraisal.forbidden.tetrads import Tetrads, tetrads
+    from trustsem.appraisal.groups.homology import Homology, homology
+    from trustsem.appraisal.groups.roles import Roles, compare_roles
+    from trustsem.appraisal.identification.miiv import MIIV, miiv
+    from trustsem.appraisal.identification.sam import SAM, sam
+    from trustsem.appraisal.identification.triangulate import Triangulation, triangulate
+    from trustsem.appraisal.mechanism.importance import StrategyProfile, strategy_profile
+    from trustsem.appraisal.mechanism.mechanism import Mechanism, mechanism
+    from trustsem.appraisal.mechanism.what_if import WhatIf, what_if
     from trustsem.appraisal.result import Appraisal
-    from trustsem.appraisal.roles import Roles, compare_roles
-    from trustsem.appraisal.sam import SAM, sam
-    from trustsem.appraisal.selection import SelectionFrequency, selection_frequency
-    from trustsem.appraisal.sensitivity import Sensitivity, sensitivity
-    from trustsem.appraisal.sensitivity_curve import SensitivityCurve, sensitivity_curve
-    from trustsem.appraisal.severity import Severity, severity
-    from trustsem.appraisal.tetrads import Tetrads, tetrads
-    from trustsem.appraisal.tournament import Tournament, tournament
-    from trustsem.appraisal.triangulate import Triangulation, triangulate
-    from trustsem.appraisal.waves import Waves, fit_waves
-    from trustsem.appraisal.what_if import WhatIf, what_if
+    from trustsem.appraisal.rivals.cross_validation import CrossValidation, cross_validate
+    from trustsem.appraisal.rivals.distinguish import Distinguishability, distinguishability
+    from trustsem.appraisal.rivals.selection import SelectionFrequency, selection_frequency
+    from trustsem.appraisal.rivals.tournament import Tournament, tournament
+    from trustsem.appraisal.sensitivity.noninvariance import EPCInterest, epc_interest
+    from trustsem.appraisal.sensitivity.sensitivity import Sensitivity, sensitivity
+    from trustsem.appraisal.sensitivity.sensitivity_curve import SensitivityCurve, sensitivity_curve
+    from trustsem.appraisal.severity.calibrate import Calibration, calibrate
+    from trustsem.appraisal.severity.probe import Probe, probe
+    from trustsem.appraisal.severity.severity import Severity, severity
+    from trustsem.appraisal.waves.waves import Waves, fit_waves
     from trustsem.data import cor2cov, cov_from_lower, datasets, load_codebook, load_dataset, load_summary, read_table
     from trustsem.data.imputation import impute
     from trustsem.data.sample import Sample
@@ -105,31 +105,31 @@ else:
     _HOMES = (
         ("trustsem.appraisal.appraise", "appraise"),
         ("trustsem.appraisal.result", "Appraisal"),
-        ("trustsem.appraisal.adjustment", "AdjustmentSets Instruments adjustment_sets instruments"),
-        ("trustsem.appraisal.calibrate", "Calibration calibrate"),
-        ("trustsem.appraisal.cross_validation", "CrossValidation cross_validate"),
-        ("trustsem.appraisal.distinguish", "Distinguishability distinguishability"),
-        ("trustsem.appraisal.equivalent", "EquivalentTheories equivalent_theories"),
-        ("trustsem.appraisal.forbidden", "Forbidden forbidden"),
-        ("trustsem.appraisal.homology", "Homology homology"),
-        ("trustsem.appraisal.importance", "StrategyProfile strategy_profile"),
-        ("trustsem.appraisal.basis", "ImpliedIndependencies implied_independencies"),
-        ("trustsem.appraisal.independencies", "Independencies independencies"),
-        ("trustsem.appraisal.mechanism", "Mechanism mechanism"),
-        ("trustsem.appraisal.miiv", "MIIV miiv"),
-        ("trustsem.appraisal.probe", "Probe probe"),
-        ("trustsem.appraisal.roles", "Roles compare_roles"),
-        ("trustsem.appraisal.sam", "SAM sam"),
-        ("trustsem.appraisal.selection", "SelectionFrequency selection_frequency"),
-        ("trustsem.appraisal.sensitivity_curve", "SensitivityCurve sensitivity_curve"),
-        ("trustsem.appraisal.noninvariance", "EPCInterest epc_interest"),
-        ("trustsem.appraisal.sensitivity", "Sensitivity sensitivity"),
-        ("trustsem.appraisal.severity", "Severity severity"),
-        ("trustsem.appraisal.tetrads", "Tetrads tetrads"),
-        ("trustsem.appraisal.tournament", "Tournament tournament"),
-        ("trustsem.appraisal.triangulate", "Triangulation triangulate"),
-        ("trustsem.appraisal.waves", "Waves fit_waves"),
-        ("trustsem.appraisal.what_if", "WhatIf what_if"),
+        ("trustsem.appraisal.diagrams.adjustment", "AdjustmentSets Instruments adjustment_sets instruments"),
+        ("trustsem.appraisal.severity.calibrate", "Calibration calibrate"),
+        ("trustsem.appraisal.rivals.cross_validation", "CrossValidation cross_validate"),
+        ("trustsem.appraisal.rivals.distinguish", "Distinguishability distinguishability"),
+        ("trustsem.appraisal.diagrams.equivalent", "EquivalentTheories equivalent_theories"),
+        ("trustsem.appraisal.forbidden.forbidden", "Forbidden forbidden"),
+        ("trustsem.appraisal.groups.homology", "Homology homology"),
+        ("trustsem.appraisal.mechanism.importance", "StrategyProfile strategy_profile"),
+        ("trustsem.appraisal.forbidden.basis", "ImpliedIndependencies implied_independencies"),
+        ("trustsem.appraisal.forbidden.independencies", "Independencies independencies"),
+        ("trustsem.appraisal.mechanism.mechanism", "Mechanism mechanism"),
+        ("trustsem.appraisal.identification.miiv", "MIIV miiv"),
+        ("trustsem.appraisal.severity.probe", "Probe probe"),
+        ("trustsem.appraisal.groups.roles", "Roles compare_roles"),
+        ("trustsem.appraisal.identification.sam", "SAM sam"),
+        ("trustsem.appraisal.rivals.selection", "SelectionFrequency selection_frequency"),
+        ("trustsem.appraisal.sensitivity.sensitivity_curve", "SensitivityCurve sensitivity_curve"),
+        ("trustsem.appraisal.sensitivity.noninvariance", "EPCInterest epc_interest"),
+        ("trustsem.appraisal.sensitivity.sensitivity", "Sensitivity sensitivity"),
+        ("trustsem.appraisal.severity.severity", "Severity severity"),
+        ("trustsem.appraisal.forbidden.tetrads", "Tetrads tetrads"),
+        ("trustsem.appraisal.rivals.tournament", "Tournament tournament"),
+        ("trustsem.appraisal.identification.triangulate", "Triangulation triangulate"),
+        ("trustsem.appraisal.waves.waves", "Waves fit_waves"),
+        ("trustsem.appraisal.mechanism.what_if", "WhatIf what_if"),
         ("trustsem.data", "cor2cov cov_from_lower datasets load_codebook load_dataset load_summary read_table"),
         ("trustsem.data.imputation", "impute"),
         ("trustsem.data.sample", "Sample"),

@@ -8,9 +8,9 @@ import numpy as np
 
 import trustsem as ts
 from messages.cases import Mistake, quietly
+from trustsem.appraisal.forbidden.tetrads import tetrads
 from trustsem.appraisal.refitting import refit
 from trustsem.appraisal.structure import saturated_table
-from trustsem.appraisal.tetrads import tetrads
 from trustsem.appraisal.verdicts import judge
 
 THEORY = ts.load_theory("metz2022")

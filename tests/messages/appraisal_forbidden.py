@@ -9,10 +9,10 @@ import numpy as np
 import trustsem as ts
 from helpers import holzinger
 from messages.cases import Mistake, quietly
-from trustsem.appraisal.basis import implied_independencies
-from trustsem.appraisal.forbidden import forbidden
-from trustsem.appraisal.independencies import independencies
-from trustsem.appraisal.tetrads import tetrads
+from trustsem.appraisal.forbidden.basis import implied_independencies
+from trustsem.appraisal.forbidden.forbidden import forbidden
+from trustsem.appraisal.forbidden.independencies import independencies
+from trustsem.appraisal.forbidden.tetrads import tetrads
 
 THREE = "visual =~ x1 + x2 + x3\ntextual =~ x4 + x5 + x6\nspeed =~ x7 + x8 + x9"
 

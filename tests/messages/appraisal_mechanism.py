@@ -12,10 +12,10 @@ import pandas as pd
 
 import trustsem as ts
 from messages.cases import Mistake, quietly
-from trustsem.appraisal.importance import strategy_profile
-from trustsem.appraisal.mechanism import mechanism
+from trustsem.appraisal.mechanism.importance import strategy_profile
+from trustsem.appraisal.mechanism.mechanism import mechanism
+from trustsem.appraisal.mechanism.what_if import what_if
 from trustsem.appraisal.result import Appraisal
-from trustsem.appraisal.what_if import what_if
 from trustsem.theory import Theory
 
 COLUMNS = {"Relational": "r", "Technical": "t", "Trust": "u", "Motivation": "m", "Commitment": "k"}

@@ -6,11 +6,11 @@ import pandas as pd
 
 import trustsem as ts
 from messages.cases import COV, DATA, ONE, TWO, Mistake, quietly
-from trustsem.appraisal.equations import estimate_equations
-from trustsem.appraisal.miiv import miiv
-from trustsem.appraisal.reading import read_model
-from trustsem.appraisal.sam import sam
-from trustsem.appraisal.triangulate import triangulate
+from trustsem.appraisal.identification.equations import estimate_equations
+from trustsem.appraisal.identification.miiv import miiv
+from trustsem.appraisal.identification.reading import read_model
+from trustsem.appraisal.identification.sam import sam
+from trustsem.appraisal.identification.triangulate import triangulate
 from trustsem.data.frames import sample_from_frame
 
 PATH = f"{TWO}\ng ~ f"

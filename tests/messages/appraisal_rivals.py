@@ -7,10 +7,10 @@ from typing import Any
 import trustsem as ts
 from messages.cases import Mistake
 from trustsem.appraisal.appraise import appraise
-from trustsem.appraisal.cross_validation import cross_validate
-from trustsem.appraisal.distinguish import distinguishability
-from trustsem.appraisal.selection import selection_frequency
-from trustsem.appraisal.tournament import tournament
+from trustsem.appraisal.rivals.cross_validation import cross_validate
+from trustsem.appraisal.rivals.distinguish import distinguishability
+from trustsem.appraisal.rivals.selection import selection_frequency
+from trustsem.appraisal.rivals.tournament import tournament
 
 THEORY = ts.load_theory("metz2022").with_indicators({"Trust": ["t1", "t2", "t3"], "Motivation": ["m1", "m2", "m3"]})
 

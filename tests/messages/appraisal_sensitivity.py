@@ -8,10 +8,10 @@ from typing import Any
 import trustsem as ts
 from messages.cases import Mistake, quietly
 from trustsem.appraisal.appraise import appraise
-from trustsem.appraisal.noninvariance import epc_interest
 from trustsem.appraisal.result import Appraisal
-from trustsem.appraisal.sensitivity import sensitivity
-from trustsem.appraisal.sensitivity_curve import sensitivity_curve
+from trustsem.appraisal.sensitivity.noninvariance import epc_interest
+from trustsem.appraisal.sensitivity.sensitivity import sensitivity
+from trustsem.appraisal.sensitivity.sensitivity_curve import sensitivity_curve
 
 THEORY = ts.load_theory("metz2022").drop("Relational", "Technical", "Resilience", "Outcomes", "Commitment")
 HOLZINGER = ts.load_dataset("holzinger_swineford")

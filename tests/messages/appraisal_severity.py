@@ -11,10 +11,10 @@ import pandas as pd
 
 import trustsem as ts
 from messages.cases import Mistake, quietly
-from trustsem.appraisal.altered import alterations, population_of
-from trustsem.appraisal.calibrate import calibrate
-from trustsem.appraisal.imitation import imitate
-from trustsem.appraisal.probe import probe
+from trustsem.appraisal.severity.altered import alterations, population_of
+from trustsem.appraisal.severity.calibrate import calibrate
+from trustsem.appraisal.severity.imitation import imitate
+from trustsem.appraisal.severity.probe import probe
 
 
 @cache

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import trustsem as ts
 from messages.cases import Mistake, cfa
-from trustsem.appraisal.adjustment import adjustment_sets, instruments
-from trustsem.appraisal.equivalent import equivalent_theories
+from trustsem.appraisal.diagrams.adjustment import adjustment_sets, instruments
+from trustsem.appraisal.diagrams.equivalent import equivalent_theories
 
 METZ = ts.load_theory("metz2022")
 

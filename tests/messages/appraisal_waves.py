@@ -9,9 +9,9 @@ import pandas as pd
 
 import trustsem as ts
 from messages.cases import Mistake, quietly
-from trustsem.appraisal.homology import homology
-from trustsem.appraisal.roles import compare_roles
-from trustsem.appraisal.waves import fit_waves
+from trustsem.appraisal.groups.homology import homology
+from trustsem.appraisal.groups.roles import compare_roles
+from trustsem.appraisal.waves.waves import fit_waves
 from trustsem.data.frames import sample_from_rows
 
 PAIR = ts.load_theory("metz2022").with_indicators({"Relational": ["x1", "x2"], "Trust": "y"})

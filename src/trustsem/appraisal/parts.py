@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from trustsem.appraisal.cross_validation import cross_validate
-from trustsem.appraisal.equivalent import equivalent_theories
-from trustsem.appraisal.forbidden import forbidden
-from trustsem.appraisal.independencies import independencies
-from trustsem.appraisal.mechanism import mechanism
-from trustsem.appraisal.sensitivity import sensitivity
-from trustsem.appraisal.severity import severity
-from trustsem.appraisal.tetrads import tetrads
+from trustsem.appraisal.diagrams.equivalent import equivalent_theories
+from trustsem.appraisal.forbidden.forbidden import forbidden
+from trustsem.appraisal.forbidden.independencies import independencies
+from trustsem.appraisal.forbidden.tetrads import tetrads
+from trustsem.appraisal.identification.triangulate import triangulate
+from trustsem.appraisal.mechanism.mechanism import mechanism
+from trustsem.appraisal.rivals.cross_validation import cross_validate
+from trustsem.appraisal.rivals.tournament import tournament
+from trustsem.appraisal.sensitivity.sensitivity import sensitivity
+from trustsem.appraisal.severity.severity import severity
 from trustsem.appraisal.told import Told
-from trustsem.appraisal.tournament import tournament
-from trustsem.appraisal.triangulate import triangulate
 from trustsem.errors import OptionError, TrustsemError, closest
 from trustsem.studies.executors import one_thread
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trustsem.appraisal.bypass import Bypass
-from trustsem.appraisal.importance import StrategyProfile
-from trustsem.appraisal.mechanism import Mechanism
+from trustsem.appraisal.mechanism.bypass import Bypass
+from trustsem.appraisal.mechanism.importance import StrategyProfile
+from trustsem.appraisal.mechanism.mechanism import Mechanism
 from trustsem.reporting.charts import COLOURS, GREY, MARKERS, dress, grid, legend, lettered
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trustsem.appraisal.cross_validation import CrossValidation
-from trustsem.appraisal.distinguish import Distinguishability
-from trustsem.appraisal.selection import SelectionFrequency
-from trustsem.appraisal.tournament import Tournament
+from trustsem.appraisal.rivals.cross_validation import CrossValidation
+from trustsem.appraisal.rivals.distinguish import Distinguishability
+from trustsem.appraisal.rivals.selection import SelectionFrequency
+from trustsem.appraisal.rivals.tournament import Tournament
 from trustsem.reporting.charts import COLOURS, GREY, MARKERS, dress, grid, legend
 from trustsem.reporting.figure import OwnFigure
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trustsem.appraisal.sensitivity import Sensitivity
-from trustsem.appraisal.sensitivity_curve import SensitivityCurve
+from trustsem.appraisal.sensitivity.sensitivity import Sensitivity
+from trustsem.appraisal.sensitivity.sensitivity_curve import SensitivityCurve
 from trustsem.appraisal.told import Told
 from trustsem.reporting.charts import COLOURS, GREY, dress, grid, legend
 

@@ -12,9 +12,9 @@ import pytest
 
 import trustsem as ts
 from helpers import DATA, quietly
-from trustsem.appraisal.forbidden import forbidden
-from trustsem.appraisal.independencies import independencies
-from trustsem.appraisal.tetrads import tetrads
+from trustsem.appraisal.forbidden.forbidden import forbidden
+from trustsem.appraisal.forbidden.independencies import independencies
+from trustsem.appraisal.forbidden.tetrads import tetrads
 from trustsem.theory import Theory
 
 HERE = Path(__file__).parent

@@ -16,7 +16,7 @@ import pytest
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.appraisal.mechanism import Mechanism, mechanism
+from trustsem.appraisal.mechanism.mechanism import Mechanism, mechanism
 from trustsem.theory import parse_theory
 
 FOLDER = Path(__file__).parent

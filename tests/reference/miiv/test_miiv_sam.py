@@ -26,11 +26,11 @@ import pytest
 
 import trustsem as ts
 from helpers import DATA
-from trustsem.appraisal.measurement_blocks import split_model
-from trustsem.appraisal.miiv import miiv
-from trustsem.appraisal.reading import read_model
-from trustsem.appraisal.sam import SAM, sam
-from trustsem.appraisal.two_steps import estimate_in_two_steps, measure
+from trustsem.appraisal.identification.measurement_blocks import split_model
+from trustsem.appraisal.identification.miiv import miiv
+from trustsem.appraisal.identification.reading import read_model
+from trustsem.appraisal.identification.sam import SAM, sam
+from trustsem.appraisal.identification.two_steps import estimate_in_two_steps, measure
 from trustsem.inference.structural_after import latent_covariances
 from trustsem.model.problem import value
 

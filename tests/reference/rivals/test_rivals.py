@@ -12,7 +12,7 @@ import pytest
 import trustsem as ts
 from helpers import quietly
 from trustsem.appraisal.appraise import appraise
-from trustsem.appraisal.tournament import tournament
+from trustsem.appraisal.rivals.tournament import tournament
 
 HERE = Path(__file__).parent
 EXPECTED = json.loads((HERE / "expected.json").read_text(encoding="utf-8"))["models"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import trustsem as ts
-from trustsem.appraisal.holding import keep, prepare_holding
+from trustsem.appraisal.sensitivity.holding import keep, prepare_holding
 from trustsem.spec.table import Row
 
 TEXT = """

@@ -16,8 +16,8 @@ import pytest
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.appraisal.homology import Homology, homology
-from trustsem.appraisal.roles import Roles, compare_roles
+from trustsem.appraisal.groups.homology import Homology, homology
+from trustsem.appraisal.groups.roles import Roles, compare_roles
 from trustsem.appraisal.verdicts import holm
 
 FOLDER = Path(__file__).parent

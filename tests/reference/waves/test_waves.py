@@ -12,7 +12,7 @@ import pytest
 
 import trustsem as ts
 from helpers import DATA, quietly
-from trustsem.appraisal.waves import Waves, fit_waves
+from trustsem.appraisal.waves.waves import Waves, fit_waves
 
 FOLDER = Path(__file__).parent
 CASES: dict[str, Any] = json.loads((FOLDER / "cases.json").read_text(encoding="utf-8"))

@@ -12,9 +12,9 @@ import pytest
 import trustsem as ts
 from diagrams import edges_of, random_graph, subsets
 from helpers import quietly
-from trustsem.appraisal.adjustment import adjustment_sets, instruments
-from trustsem.appraisal.diagram import ancestors, descendants, path_diagram, pattern_of
-from trustsem.appraisal.separating import allowed_moral_graph, minimal_separators
+from trustsem.appraisal.diagrams.adjustment import adjustment_sets, instruments
+from trustsem.appraisal.diagrams.diagram import ancestors, descendants, path_diagram, pattern_of
+from trustsem.appraisal.diagrams.separating import allowed_moral_graph, minimal_separators
 from trustsem.appraisal.structure import Graph, canonical_dag
 from trustsem.errors import NotAvailableError, OptionError
 from trustsem.inference.path_diagrams import belongs, drawn_covariance

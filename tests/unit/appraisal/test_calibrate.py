@@ -13,10 +13,10 @@ import pytest
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.appraisal import calibrating
-from trustsem.appraisal.calibrate import _recommended, _verdict, calibrate
-from trustsem.appraisal.calibrating import Regime, all_tests_of, ways_of
-from trustsem.appraisal.probing import Fitters, fitters_like
+from trustsem.appraisal.severity import calibrating
+from trustsem.appraisal.severity.calibrate import _recommended, _verdict, calibrate
+from trustsem.appraisal.severity.calibrating import Regime, all_tests_of, ways_of
+from trustsem.appraisal.severity.probing import Fitters, fitters_like
 from trustsem.errors import DataError, NotAvailableError, OptionError
 from trustsem.fitting.fit import Fit
 from trustsem.inference.small_sample import swain

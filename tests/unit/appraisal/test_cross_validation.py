@@ -14,8 +14,8 @@ from scipy.stats import multivariate_normal, t
 import trustsem as ts
 from helpers import quietly
 from trustsem.appraisal.appraise import appraise
-from trustsem.appraisal.cross_validation import cross_validate, fold_numbers
 from trustsem.appraisal.result import Appraisal
+from trustsem.appraisal.rivals.cross_validation import cross_validate, fold_numbers
 from trustsem.data.sample import Sample
 
 WHOLE = ts.load_theory("metz2022")
@@ -133,7 +133,7 @@ def test_rows_that_cannot_be_fitted_give_no_verdict() -> None:
 
 
 def test_a_training_sample_that_does_not_vary_is_none() -> None:
-    from trustsem.appraisal.cross_validation import _training, held_out
+    from trustsem.appraisal.rivals.cross_validation import _training, held_out
 
     sample: Sample = appraisal(False, False).fit.sample
     inside = np.ones(240, dtype=bool)

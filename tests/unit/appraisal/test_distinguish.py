@@ -13,9 +13,9 @@ import pytest
 import trustsem as ts
 from helpers import quietly
 from trustsem.appraisal.appraise import appraise
-from trustsem.appraisal.distinguish import distinguishability
-from trustsem.appraisal.resembling import design_of, draw, truth_of
 from trustsem.appraisal.result import Appraisal
+from trustsem.appraisal.rivals.distinguish import distinguishability
+from trustsem.appraisal.rivals.resembling import design_of, draw, truth_of
 from trustsem.inference.model_choice import anova_iccs
 
 WHOLE = ts.load_theory("metz2022")

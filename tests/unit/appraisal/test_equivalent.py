@@ -12,12 +12,12 @@ import pytest
 import trustsem as ts
 from diagrams import edges_of, key_of, like, orientations, random_graph
 from helpers import holzinger, quietly
-from trustsem.appraisal.adjustment import adjustment_sets, instruments
-from trustsem.appraisal.counting import equivalent_orders, number_of_orientations
-from trustsem.appraisal.diagram import ancestors, path_diagram
-from trustsem.appraisal.equivalent import equivalent_theories
-from trustsem.appraisal.nearby import nearby, same_covariances
-from trustsem.appraisal.orienting import ARROW, CIRCLE, NONE, TAIL, is_ancestral, is_maximal, marks_of, partial_ancestral, turned
+from trustsem.appraisal.diagrams.adjustment import adjustment_sets, instruments
+from trustsem.appraisal.diagrams.counting import equivalent_orders, number_of_orientations
+from trustsem.appraisal.diagrams.diagram import ancestors, path_diagram
+from trustsem.appraisal.diagrams.equivalent import equivalent_theories
+from trustsem.appraisal.diagrams.nearby import nearby, same_covariances
+from trustsem.appraisal.diagrams.orienting import ARROW, CIRCLE, NONE, TAIL, is_ancestral, is_maximal, marks_of, partial_ancestral, turned
 from trustsem.appraisal.structure import Graph
 from trustsem.errors import ModelError, NotAvailableError, OptionError
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.appraisal.absences import judge_absences
-from trustsem.appraisal.absent import absent_arrows, absent_covariances, absent_loadings
-from trustsem.appraisal.forbidden import forbidden
+from trustsem.appraisal.forbidden.absences import judge_absences
+from trustsem.appraisal.forbidden.absent import absent_arrows, absent_covariances, absent_loadings
+from trustsem.appraisal.forbidden.forbidden import forbidden
 from trustsem.appraisal.structure import Graph, graph_of_table
 from trustsem.fitting.score import score_test
 

@@ -11,7 +11,7 @@ import pytest
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.appraisal.homology import Homology, homology
+from trustsem.appraisal.groups.homology import Homology, homology
 
 
 @cache

@@ -10,8 +10,8 @@ import pytest
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.appraisal.altered import population_of
-from trustsem.appraisal.imitation import imitate
+from trustsem.appraisal.severity.altered import population_of
+from trustsem.appraisal.severity.imitation import imitate
 from trustsem.populations.ordinal import answer_moments
 
 TEXT = "Trust =~ t1 + t2 + t3\nMotivation =~ m1 + m2 + m3\nMotivation ~ Trust"

@@ -13,8 +13,8 @@ import statsmodels.api as sm
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.appraisal.contributions import contributions
-from trustsem.appraisal.importance import StrategyProfile, strategy_profile
+from trustsem.appraisal.mechanism.contributions import contributions
+from trustsem.appraisal.mechanism.importance import StrategyProfile, strategy_profile
 from trustsem.appraisal.structure import structural_moments
 from trustsem.errors import NotAvailableError, OptionError, TheoryError
 from trustsem.inference.importance import importance, lmg_values, relative_weight_values, subset_rsquares

@@ -14,9 +14,9 @@ import statsmodels.api as sm
 
 import trustsem as ts
 from helpers import complex_step, quietly
-from trustsem.appraisal.basis import Independence, basis_set, causal_order, graph_of, implied_independencies
-from trustsem.appraisal.independencies import independencies
-from trustsem.appraisal.moral import m_separated, separator
+from trustsem.appraisal.diagrams.moral import m_separated, separator
+from trustsem.appraisal.forbidden.basis import Independence, basis_set, causal_order, graph_of, implied_independencies
+from trustsem.appraisal.forbidden.independencies import independencies
 from trustsem.appraisal.structure import Graph, canonical_dag, structural_moments
 from trustsem.errors import ModelError, NotAvailableError, OptionError
 from trustsem.inference.partial_correlation import partial_correlation

@@ -16,10 +16,10 @@ import pytest
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.appraisal.bypass import bypass_pairs
-from trustsem.appraisal.mechanism import Mechanism, mechanism
+from trustsem.appraisal.mechanism.bypass import bypass_pairs
+from trustsem.appraisal.mechanism.mechanism import Mechanism, mechanism
+from trustsem.appraisal.mechanism.routes import essential, reach_of
 from trustsem.appraisal.result import Appraisal
-from trustsem.appraisal.routes import essential, reach_of
 from trustsem.errors import NotAvailableError, OptionError
 from trustsem.fitting.monte_carlo import monte_carlo
 from trustsem.inference import routes as formulas

@@ -11,9 +11,9 @@ from numpy.testing import assert_allclose
 
 import trustsem as ts
 from helpers import holzinger
-from trustsem.appraisal.equations import diagram_of, estimate_equations, loadings_of
-from trustsem.appraisal.miiv import miiv
-from trustsem.appraisal.reading import read_model
+from trustsem.appraisal.identification.equations import diagram_of, estimate_equations, loadings_of
+from trustsem.appraisal.identification.miiv import miiv
+from trustsem.appraisal.identification.reading import read_model
 from trustsem.data.frames import sample_from_frame
 from trustsem.inference.latent_to_observed import equations_of, scalings_of
 from trustsem.inference.moment_errors import sampled_moments

@@ -10,7 +10,7 @@ import pytest
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.appraisal.noninvariance import epc_interest
+from trustsem.appraisal.sensitivity.noninvariance import epc_interest
 
 TEXT = """
 visual =~ x1 + x2 + x3

@@ -13,11 +13,11 @@ import pytest
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.appraisal.altered import population_of
-from trustsem.appraisal.imitation import imitate
-from trustsem.appraisal.probe import probe
-from trustsem.appraisal.probing import Fitters, Outcome, Trial, fitters_like, prepare_work
-from trustsem.appraisal.severity import severity
+from trustsem.appraisal.severity.altered import population_of
+from trustsem.appraisal.severity.imitation import imitate
+from trustsem.appraisal.severity.probe import probe
+from trustsem.appraisal.severity.probing import Fitters, Outcome, Trial, fitters_like, prepare_work
+from trustsem.appraisal.severity.severity import severity
 from trustsem.errors import DataError, OptionError
 
 KEEP = ("Trust", "Capability", "Motivation", "Commitment")

@@ -12,7 +12,7 @@ import pytest
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.appraisal.roles import Roles, compare_roles
+from trustsem.appraisal.groups.roles import Roles, compare_roles
 
 ITEMS = [*(f"x{k}" for k in range(1, 4)), *(f"y{k}" for k in range(1, 4))]
 

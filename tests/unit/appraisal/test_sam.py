@@ -11,10 +11,10 @@ from numpy.testing import assert_allclose
 
 import trustsem as ts
 from helpers import holzinger, quietly
-from trustsem.appraisal.measurement_blocks import split_model
-from trustsem.appraisal.reading import read_model
-from trustsem.appraisal.sam import sam
-from trustsem.appraisal.two_steps import estimate_in_two_steps, measure, two_step_errors
+from trustsem.appraisal.identification.measurement_blocks import split_model
+from trustsem.appraisal.identification.reading import read_model
+from trustsem.appraisal.identification.sam import sam
+from trustsem.appraisal.identification.two_steps import estimate_in_two_steps, measure, two_step_errors
 from trustsem.model.problem import implied
 
 THREE = "visual =~ x1 + x2 + x3\ntextual =~ x4 + x5 + x6\nspeed =~ x7 + x8 + x9\ntextual ~ visual\nspeed ~ visual + textual"

@@ -14,7 +14,7 @@ import trustsem as ts
 from helpers import quietly
 from trustsem.appraisal.appraise import appraise
 from trustsem.appraisal.result import Appraisal
-from trustsem.appraisal.selection import selection_frequency
+from trustsem.appraisal.rivals.selection import selection_frequency
 from trustsem.data.resampling import draw_counts, resampler
 
 WHOLE = ts.load_theory("metz2022")

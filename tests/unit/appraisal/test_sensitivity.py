@@ -15,15 +15,15 @@ import pytest
 import trustsem as ts
 from helpers import quietly
 from trustsem.appraisal.appraise import appraise
-from trustsem.appraisal.common_causes import mediating_pairs
-from trustsem.appraisal.confounding import COVARY, IMPOSSIBLE, common_cause
-from trustsem.appraisal.course import Course, margin_of
-from trustsem.appraisal.cross_loading import NO_ITEMS, cross_course
-from trustsem.appraisal.method_factor import method_course
 from trustsem.appraisal.result import Appraisal
-from trustsem.appraisal.sensitivity import Sensitivity, sensitivity
-from trustsem.appraisal.sensitivity_curve import sensitivity_curve
-from trustsem.appraisal.tipping import closeness, first_change
+from trustsem.appraisal.sensitivity.common_causes import mediating_pairs
+from trustsem.appraisal.sensitivity.confounding import COVARY, IMPOSSIBLE, common_cause
+from trustsem.appraisal.sensitivity.course import Course, margin_of
+from trustsem.appraisal.sensitivity.cross_loading import NO_ITEMS, cross_course
+from trustsem.appraisal.sensitivity.method_factor import method_course
+from trustsem.appraisal.sensitivity.sensitivity import Sensitivity, sensitivity
+from trustsem.appraisal.sensitivity.sensitivity_curve import sensitivity_curve
+from trustsem.appraisal.sensitivity.tipping import closeness, first_change
 from trustsem.spec.table import Row
 from trustsem.theory import Theory
 

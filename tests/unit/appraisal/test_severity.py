@@ -14,8 +14,8 @@ from scipy.stats import norm
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.appraisal.altered import alterations, population_of
-from trustsem.appraisal.severity import severity
+from trustsem.appraisal.severity.altered import alterations, population_of
+from trustsem.appraisal.severity.severity import severity
 from trustsem.inference.severity import chances
 
 N, R = 200, 0.3

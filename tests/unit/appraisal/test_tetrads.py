@@ -13,9 +13,9 @@ from scipy import stats
 
 import trustsem as ts
 from helpers import complex_step, holzinger, quietly
-from trustsem.appraisal.observed_moments import observed_moments
+from trustsem.appraisal.forbidden.tetrads import tetrads
+from trustsem.appraisal.identification.observed_moments import observed_moments
 from trustsem.appraisal.structure import fit_saturated
-from trustsem.appraisal.tetrads import tetrads
 from trustsem.inference.saturated import normal_gamma
 from trustsem.inference.tetrads import independent_rows, tetrad_jacobian, tetrad_test, tetrad_values, tetrads_among
 

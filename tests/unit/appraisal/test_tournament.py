@@ -15,10 +15,10 @@ from scipy.stats import chi2
 import trustsem as ts
 from helpers import quietly
 from trustsem.appraisal.appraise import appraise
-from trustsem.appraisal.contenders import line_up, log_likelihood
-from trustsem.appraisal.nested import scaled_difference_test, stand
 from trustsem.appraisal.result import Appraisal
-from trustsem.appraisal.tournament import tournament
+from trustsem.appraisal.rivals.contenders import line_up, log_likelihood
+from trustsem.appraisal.rivals.nested import scaled_difference_test, stand
+from trustsem.appraisal.rivals.tournament import tournament
 from trustsem.fitting.differences import choose_method, difference_test
 
 THEORY = ts.load_theory("metz2022")

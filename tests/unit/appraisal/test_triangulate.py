@@ -13,9 +13,9 @@ from numpy.testing import assert_allclose
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.appraisal.by_method import METHODS, estimates_by_method
-from trustsem.appraisal.miiv import miiv
-from trustsem.appraisal.triangulate import triangulate
+from trustsem.appraisal.identification.by_method import METHODS, estimates_by_method
+from trustsem.appraisal.identification.miiv import miiv
+from trustsem.appraisal.identification.triangulate import triangulate
 from trustsem.inference.composite_regression import composite_moments, corrected_moments, standardized_regression
 from trustsem.theory.forms import composite_means
 

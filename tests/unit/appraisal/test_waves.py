@@ -12,9 +12,9 @@ import pytest
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.appraisal.wave_models import FORMS, Repeated, WaveModel
-from trustsem.appraisal.wave_rivals import feedback_arrows
-from trustsem.appraisal.waves import Waves, fit_waves
+from trustsem.appraisal.waves.wave_models import FORMS, Repeated, WaveModel
+from trustsem.appraisal.waves.wave_rivals import feedback_arrows
+from trustsem.appraisal.waves.waves import Waves, fit_waves
 from trustsem.inference.standardized import standardize
 from trustsem.model.problem import implied
 

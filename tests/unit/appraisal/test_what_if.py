@@ -13,8 +13,8 @@ import pytest
 
 import trustsem as ts
 from helpers import quietly
+from trustsem.appraisal.mechanism.what_if import what_if
 from trustsem.appraisal.result import Appraisal
-from trustsem.appraisal.what_if import what_if
 from trustsem.errors import NotAvailableError, OptionError
 from trustsem.model.population import Population
 from trustsem.model.problem import implied

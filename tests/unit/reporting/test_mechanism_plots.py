@@ -10,8 +10,8 @@ import pytest
 
 import trustsem as ts
 from helpers import quietly
-from trustsem.appraisal.importance import strategy_profile
-from trustsem.appraisal.mechanism import mechanism
+from trustsem.appraisal.mechanism.importance import strategy_profile
+from trustsem.appraisal.mechanism.mechanism import mechanism
 from trustsem.reporting.mechanism_plots import plot_mechanism
 
 

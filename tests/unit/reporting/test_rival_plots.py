@@ -11,10 +11,10 @@ import pytest
 import trustsem as ts
 from helpers import quietly
 from trustsem.appraisal.appraise import appraise
-from trustsem.appraisal.cross_validation import cross_validate
-from trustsem.appraisal.distinguish import distinguishability
-from trustsem.appraisal.selection import selection_frequency
-from trustsem.appraisal.tournament import tournament
+from trustsem.appraisal.rivals.cross_validation import cross_validate
+from trustsem.appraisal.rivals.distinguish import distinguishability
+from trustsem.appraisal.rivals.selection import selection_frequency
+from trustsem.appraisal.rivals.tournament import tournament
 from trustsem.reporting.rival_plots import RIVALLED, plot_rivals
 
 

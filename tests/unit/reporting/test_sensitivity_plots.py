@@ -10,8 +10,8 @@ import pytest
 import trustsem as ts
 from helpers import quietly
 from trustsem.appraisal.appraise import appraise
-from trustsem.appraisal.sensitivity import sensitivity
-from trustsem.appraisal.sensitivity_curve import sensitivity_curve
+from trustsem.appraisal.sensitivity.sensitivity import sensitivity
+from trustsem.appraisal.sensitivity.sensitivity_curve import sensitivity_curve
 from trustsem.reporting.sensitivity_plots import SENSITIVE, plot_sensitivity
 
 THEORY = ts.load_theory("metz2022").drop("Relational", "Technical", "Opportunity", "Motivation", "Resilience", "Outcomes")

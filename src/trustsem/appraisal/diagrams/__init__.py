@@ -1,0 +1,1 @@
+"""What a path diagram says by itself: separation, adjustment, instruments, equivalence."""

@@ -1,0 +1,1 @@
+"""What a theory denies, and whether the data bear it out."""

@@ -1,0 +1,1 @@
+"""Groups of people and teams: roles compared, levels compared."""

@@ -1,0 +1,1 @@
+"""The same claims by other methods of estimation."""

@@ -1,0 +1,1 @@
+"""How causes reach outcomes."""

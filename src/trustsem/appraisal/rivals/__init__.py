@@ -1,0 +1,1 @@
+"""What else could be true, and whether these data could tell."""

@@ -1,0 +1,1 @@
+"""How strong what was left out would have to be."""

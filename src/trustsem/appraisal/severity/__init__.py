@@ -1,0 +1,1 @@
+"""What a test could have shown: severity, probe, calibration."""

@@ -1,0 +1,1 @@
+"""Theories over several waves."""
