@@ -15,6 +15,7 @@ from trustsem.appraisal.mechanism.effect_draws import draw_effects
 from trustsem.appraisal.mechanism.routes import Draws, pick, refuse_blocks
 from trustsem.appraisal.told import Told, records
 from trustsem.appraisal.verdicts import judge
+from trustsem.appraisal.withholding import why_withheld
 from trustsem.display import number
 from trustsem.errors import NotAvailableError, OptionError, TheoryError
 from trustsem.fitting.fit import Fit
@@ -147,7 +148,7 @@ def strategy_profile(
     choice = choose_estimation(data, columns, settings)
     fit = sem(theory, data, **choice.options)
     refuse_blocks(fit, "The profile of strategies")
-    withheld = _withheld(fit)
+    withheld = why_withheld(fit)
     names = [theory.construct(name).variable for name in (*causes, explained)]
     places = [fit.model.blocks[0].variables.index(name) for name in names]
     drawn: Draws | None = None
@@ -186,16 +187,6 @@ def _target(theory: Theory, target: str | None) -> tuple[str, tuple[str, ...]]:
             f"{target} has {len(causes)} direct causes; contributions are computed for at most {MOST_PREDICTORS}. Leave some out."
         )
     return target, causes
-
-
-def _withheld(fit: Fit) -> str:
-    if not fit.converged:
-        return f"the fit did not converge. {fit.reason}"
-    if not fit.identified:
-        return f"the model is not identified by these data ({', '.join(fit.not_identified)})."
-    if not fit.admissible:
-        return f"the solution is inadmissible: {'; '.join(fit.inadmissible)}."
-    return "the fit has no standard errors." if fit.options.se == "none" else ""
 
 
 def _set_of(claim: Proposition) -> str:
