@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["PARTS", "Unavailable", "compute_part"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Unavailable(Told):
     """A part that these data or this model do not allow, with the reason.
 

@@ -21,12 +21,18 @@ class Told:
     """A result with one table, told in text, in HTML and as plain values.
 
     A subclass has the attributes `heading` (str), `frame` (DataFrame) and `notes` (sequence of str), and may name the columns to print in `shown`.
+    Further tables, told in the same way, are its `parts`. As a dataclass it has ``repr=False``, so that it prints itself everywhere.
     """
 
     heading: str
     frame: pd.DataFrame
     notes: Sequence[str]
     shown: Sequence[str] | None = None
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """Further tables, in the order in which they are printed."""
+        return ()
 
     def _cells(self) -> tuple[list[str], list[list[str]], str]:
         columns = list(self.frame.columns if self.shown is None else self.shown)
@@ -41,7 +47,7 @@ class Told:
             lines.append("")
         for note in self.notes:
             lines += bullet(note, _WIDTH)
-        return "\n".join(lines)
+        return "\n\n".join(["\n".join(lines), *map(str, self.parts)])
 
     def __repr__(self) -> str:
         return str(self)
@@ -49,7 +55,8 @@ class Told:
     def _repr_html_(self) -> str:
         header, rows, sides = self._cells()
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
-        return html_table(header, rows, caption=self.heading, align=sides) + (f"<ul>{notes}</ul>" if notes else "")
+        own = html_table(header, rows, caption=self.heading, align=sides) + (f"<ul>{notes}</ul>" if notes else "")
+        return "\n".join([own, *(part._repr_html_() for part in self.parts)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return heading, rows and notes as JSON knows them: NaN and infinities become None."""

@@ -287,7 +287,7 @@ def test_forms_of_the_strategies_will_do(form: str) -> None:
     appraisal = quietly(appraise, theory, data, estimator="ML")
     found = sensitivity(appraisal)
     assert len(found.frame) == len(theory.claims)
-    assert set(found.parts) == {"confounding", "pairs", "method", "items"}
+    assert set(found.details) == {"confounding", "pairs", "method", "items"}
 
 
 def test_bootstrap_errors_are_scaled_along() -> None:
@@ -317,7 +317,7 @@ def test_the_summary_repeats_its_parts() -> None:
     assert list(frame["id"]) == [claim.id for claim in of_survey().claims]
     assert "no verdict" not in str(found).lower()
     assert json.loads(json.dumps(found.to_dict()))["parts"].keys() == {"confounding", "pairs", "method", "items"}
-    for part in (found, *found.parts.values()):
+    for part in (found, *found.details.values()):
         assert part.heading in str(part).replace("\n", " ")
         assert "<table" in part._repr_html_()
     pickle.loads(pickle.dumps(found))
@@ -343,7 +343,7 @@ def test_benchmarks_are_other_causes_of_the_same_effect() -> None:
 @pytest.mark.parametrize("options", [{"estimator": "ML", "se": "none"}])
 def test_without_verdicts_nothing_could_change(options: dict[str, Any]) -> None:
     found = sensitivity(quietly(appraise, TWO, complete(TWO), **options))
-    assert found.parts == {}
+    assert found.details == {}
     assert found.notes[0].startswith("No verdicts")
     assert found.frame["verdict"].tolist() == ["no verdict"]
     assert found.to_dict()["rows"][0]["confounder"] is None
@@ -354,7 +354,7 @@ def test_several_groups_get_a_reason() -> None:
     data = data[data["role"].isin(sorted(data["role"].unique())[:2])]
     found = sensitivity(quietly(appraise, TWO, data, group="role", estimator="MLR", missing="fiml"))
     assert "groups" in found.notes[0]
-    assert found.parts == {}
+    assert found.details == {}
 
 
 def test_curves_repeat_the_appraisal_at_nothing() -> None:

@@ -31,7 +31,7 @@ _CONSTRUCTS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AdjustmentSets(Told):
     """What has to be held constant for an effect to be a regression coefficient; prints itself.
 
@@ -65,7 +65,7 @@ class AdjustmentSets(Told):
         return bool(self.sets)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Instruments(Told):
     """What can stand in for an experiment on a cause; prints itself.
 

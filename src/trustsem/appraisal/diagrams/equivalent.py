@@ -54,7 +54,7 @@ class EquivalentModel:
         return f"{self.title}: {', '.join(self.changes)}"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EquivalentTheories(Told):
     """What one wave of data can tell about the directions of a theory; prints itself.
 

@@ -170,7 +170,7 @@ def graph_of(source: Theory | str | ParameterTable | Fit) -> Graph:
     return graph
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ImpliedIndependencies(Told):
     """The conditional independencies that a path diagram implies; prints itself.
 

@@ -40,7 +40,7 @@ SCORE_NOTE = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Forbidden(Told):
     """Tests of what a theory leaves out; prints itself.
 

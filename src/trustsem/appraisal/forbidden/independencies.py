@@ -33,7 +33,7 @@ _MEASURES = "Partial correlations of the constructs, from the measurement part w
 _SCALE = "Tests and intervals are on Fisher's z scale, d is a partial correlation; intervals are unadjusted."
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Independencies(Told):
     """Tests of the conditional independencies that a theory implies; prints itself.
 

@@ -42,7 +42,7 @@ _WHICH = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Tetrads(Told):
     """Tests of the tetrads that the measurement part makes vanish; prints itself.
 

@@ -45,7 +45,7 @@ _COMPOSITES = (
 _TEAMS = "Between teams are the parts of answers that members of a team share; what they rate is still what each of them perceives."
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Homology(Told):
     """Paths of a theory within and between teams; prints itself.
 
@@ -82,13 +82,10 @@ class Homology(Told):
     withheld: str
     shown = ("cause", "effect", "within", "within_std", "between", "between_std", "difference", "difference_se", "p_equal", "p_same", "verdict")
 
-    def __str__(self) -> str:
-        return f"{Told.__str__(self)}\n\n{self.icc}"
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return Told._repr_html_(self) + self.icc._repr_html_()
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The intraclass correlations."""
+        return (self.icc,)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the fit as JSON knows it."""

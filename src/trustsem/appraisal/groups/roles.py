@@ -39,7 +39,7 @@ _DYADS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Roles(Told):
     """A theory compared over groups; prints itself.
 
@@ -91,14 +91,6 @@ class Roles(Told):
     def parts(self) -> tuple[Any, ...]:
         """The other tables that there are."""
         return tuple(part for part in (self.invariance, self.means, *self.profiles.values()) if part is not None)
-
-    def __str__(self) -> str:
-        return "\n\n".join([Told.__str__(self), *map(str, self.parts)])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return "".join([Told._repr_html_(self), *(part._repr_html_() for part in self.parts)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the fits as JSON knows it."""

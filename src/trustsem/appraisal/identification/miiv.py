@@ -25,7 +25,7 @@ _ALPHA = 0.05
 _WEAK = 10.0  # first-stage F below which instruments are called weak (Staiger & Stock 1997)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MIIV(Told):
     """Estimates by two-stage least squares with model-implied instruments; prints itself.
 
@@ -52,21 +52,17 @@ class MIIV(Told):
     heading: str = "Two-stage least squares with model-implied instruments (MIIV-2SLS)"
     shown: tuple[str, ...] = ("lhs", "op", "rhs", "est", "se", "ci_lower", "ci_upper", "std", "status")
 
-    def __str__(self) -> str:
-        tests = _Equations(self.equations)
-        return f"{Told.__str__(self)}\n\n{tests}"
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return Told._repr_html_(self) + _Equations(self.equations)._repr_html_()
+    @property
+    def parts(self) -> tuple[Told, ...]:
+        """The equations with their instruments and tests."""
+        return (_Equations(self.equations),)
 
     def to_dict(self) -> dict[str, Any]:
         """Return estimates, equations and notes as JSON knows them."""
         return {**Told.to_dict(self), "equations": records(self.equations), "robust": self.robust, "level": self.level}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class _Equations(Told):
     """The equations of a model with their tests."""
 

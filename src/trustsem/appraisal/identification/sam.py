@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["SAM", "sam", "structural_errors"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SAM(Told):
     """Structural parameters estimated after the measurement part; prints itself.
 
@@ -64,8 +64,6 @@ class SAM(Told):
     def __str__(self) -> str:
         header, rows = self._block_cells()
         return "\n".join([Told.__str__(self), "", "Measurement blocks:", *text_table(header, rows, align="lrrrrr")])
-
-    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         header, rows = self._block_cells()

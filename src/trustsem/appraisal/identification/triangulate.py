@@ -38,7 +38,7 @@ _READINGS = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Triangulation(Told):
     """Standardized estimates of every claim by several methods; prints itself.
 

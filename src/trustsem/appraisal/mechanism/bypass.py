@@ -39,7 +39,7 @@ _RULE = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bypass(Told):
     """The test of "through one construct only".
 

@@ -45,7 +45,7 @@ _LIMITS = (
 _NEAR_ZERO = "Near 0 the normal intervals of r2_loss and lmg are only rough, because neither can be negative."
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StrategyProfile(Told):
     """How strategies are practised and what each contributes; prints itself.
 

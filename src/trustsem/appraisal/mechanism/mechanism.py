@@ -34,7 +34,7 @@ _CROSS_SECTION = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Part(Told):
     """One table of a mechanism, with its heading and notes."""
 
@@ -44,7 +44,7 @@ class Part(Told):
     shown: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Mechanism(Told):
     """How causes reach outcomes; prints itself.
 
@@ -80,12 +80,6 @@ class Mechanism(Told):
     def parts(self) -> tuple[Told, ...]:
         """The other tables, in the order in which they are printed."""
         return tuple(part for part in (self.routes, self.tiers, self.bypass, self.contrasts) if part is not None)
-
-    def __str__(self) -> str:
-        return "\n\n".join([super().__str__(), *(str(part) for part in self.parts)])
-
-    def _repr_html_(self) -> str:
-        return "\n".join([super()._repr_html_(), *(part._repr_html_() for part in self.parts)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON knows it."""

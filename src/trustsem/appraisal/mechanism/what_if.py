@@ -37,7 +37,7 @@ _ASSUMED = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class WhatIf(Told):
     """What would change; prints itself.
 

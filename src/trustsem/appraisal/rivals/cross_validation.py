@@ -34,7 +34,7 @@ _SAME = 1e-3  # a log-likelihood that the search does not find more exactly
 _COLUMNS = ("id", "title", "class", "elpd", "diff", "se", "ci_lower", "ci_upper", "verdict", "reason")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CrossValidation(Told):
     """How well the theory and its rivals predict rows that they were not fitted to; prints itself.
 

@@ -36,7 +36,7 @@ _OFTEN = 0.8
 _SAME = 1e-6  # of log-likelihoods
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Distinguishability(Told):
     """How often each model would be chosen if each in turn were true; prints the matrix of choices by BIC.
 

@@ -28,7 +28,7 @@ __all__ = ["SelectionFrequency", "selection_frequency"]
 _COLUMNS = ("class", "title", "bic_share", "bic_mc_error", "aic_share", "aic_mc_error", "failed")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SelectionFrequency(Told):
     """How often each class of models that imply the same has the lowest BIC, and the lowest AIC, over resamples; prints itself.
 

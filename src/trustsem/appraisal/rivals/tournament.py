@@ -50,7 +50,7 @@ _MODELS = ("name", "title", "class", "npar", "df", "logl", "aic", "bic", "aic_we
 _ADDED = ("rival", "cause", "effect", "sign", "std", "std_se", "ci_lower", "ci_upper", "sesoi", "verdict", "size_shown")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Tournament(Told):
     """The theory against each of its rivals; prints itself.
 

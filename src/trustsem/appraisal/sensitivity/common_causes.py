@@ -41,7 +41,7 @@ _PAIR: Mapping[str, object] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CommonCauses(Told):
     """How strong an unmeasured common cause of two constructs that no arrow joins would have to be to change any verdict.
 

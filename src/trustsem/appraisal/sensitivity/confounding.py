@@ -36,7 +36,7 @@ COVARY = "the theory leaves the two free to covary already, so a common cause ch
 _DIRECT = frozenset(("supported", "contradicted"))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Confounding(Told):
     """How strong an unmeasured common cause of cause and effect would have to be, for each claim.
 

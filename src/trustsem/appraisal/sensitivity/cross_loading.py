@@ -40,7 +40,7 @@ class Candidate(NamedTuple):
     row: Row
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CrossLoadings(Told):
     """How large a cross-loading would have to be to change each verdict.
 

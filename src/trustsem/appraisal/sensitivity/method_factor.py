@@ -32,7 +32,7 @@ NAME = "CommonMethod"
 IMPOSSIBLE = "no such factor can exist: it would leave a negative residual variance"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MethodFactor(Told):
     """How large the loadings of a common-method factor would have to be to change each verdict.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["EPCInterest", "epc_interest"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EPCInterest(Told):
     """How much the paths would change if one equality over groups were let go.
 

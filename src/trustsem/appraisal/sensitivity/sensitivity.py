@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Sensitivity", "sensitivity"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sensitivity(Told):
     """How strong what the theory left out would have to be to change each verdict.
 
@@ -57,14 +57,14 @@ class Sensitivity(Told):
     shown = ("cause", "effect", "std", "verdict", "confounder", "method", "cross_loading", "item", "on")
 
     @property
-    def parts(self) -> dict[str, Told]:
-        """The parts that there are, by name."""
+    def details(self) -> dict[str, Told]:
+        """The tables behind the summary, by name: those that there are."""
         found = {"confounding": self.confounding, "pairs": self.pairs, "method": self.method, "items": self.items}
         return {name: part for name, part in found.items() if part is not None}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary and all parts as JSON knows them."""
-        return {**super().to_dict(), "parts": {name: part.to_dict() for name, part in self.parts.items()}}
+        return {**super().to_dict(), "parts": {name: part.to_dict() for name, part in self.details.items()}}
 
 
 def sensitivity(

@@ -65,7 +65,7 @@ def why_no_verdicts(appraisal: Appraisal) -> str:
     return "the model has several blocks; sensitivity is for one." if len(appraisal.fit.model.blocks) > 1 else ""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SensitivityCurve(Told):
     """One claim at several strengths of what was left out.
 

@@ -42,7 +42,7 @@ _MEANING = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Calibration(Told):
     """How tests and intervals behave in the regime of the data.
 

@@ -49,7 +49,7 @@ _MEANING = (
 _BOOTSTRAP = "Standard errors by bootstrap are replaced by those of the information matrix (robust to clusters if there are any) in every sample."
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Probe(Told):
     """How often a design supports and denies claims where they are false.
 

@@ -59,7 +59,7 @@ _MEANING = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Severity(Told):
     """How severely each claim has been tested.
 

@@ -56,7 +56,7 @@ _MEANING: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _SHOWN = ("cause", "effect", "sign", "est", "std", "ci_lower", "ci_upper", "p_zero", "verdict", "size_shown")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Waves(Told):
     """A theory fitted to several waves; prints itself.
 
@@ -114,14 +114,6 @@ class Waves(Told):
     def parts(self) -> tuple[Told, ...]:
         """The other tables that there are."""
         return tuple(part for part in (self.rivals, self.tests, self.models) if part is not None)
-
-    def __str__(self) -> str:
-        return "\n\n".join([Told.__str__(self), *map(str, self.parts)])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return "".join([Told._repr_html_(self), *(part._repr_html_() for part in self.parts)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON knows it, the model text included."""
