@@ -65,25 +65,26 @@ class Work:
         claims = tuple(self.theory.claims)
         appraisal = Appraisal(self.theory, fit, claims, tuple(SIZE for _ in claims), ALPHA, 0.95, "")
         result = findings(appraisal, world)
-        if world in (TRUE, TEAMS):
+        if result is not None and world in (TRUE, TEAMS):
             result |= tetrad_findings(tetrads(pair.fit_sample(sample_from_frame(frame, pair.observed, cluster=cluster))).frame)
         return result
 
 
-def findings(appraisal: Appraisal, world: str) -> dict[str, float]:
-    """Return what one sample says: shares of rejected tests, and 0 or 1."""
+def findings(appraisal: Appraisal, world: str) -> dict[str, float] | None:
+    """Return what one sample says: shares of rejected tests, and 0 or 1; None if the measurement part alone has no solution."""
     frame = forbidden(appraisal, refits=False).frame
     arrows, covariances = frame[frame["kind"] == "arrow"], frame[frame["kind"] == "covariance"]
     if world == BORDER:
         row = arrows.set_index("claim").loc[ARROW]
         return {"arrow of size d shown to be smaller": float(ndtr((abs(row["std"]) - SIZE) / row["se"]) < ALPHA)}
     implied = independencies(appraisal)
+    if not implied.joint:
+        return None
     joint = {f"all at once, {test.name}": float(test.pvalue < ALPHA) for test in implied.joint}
     if world == WRONG:
-        found = {claim: arrows.set_index("claim").loc[claim] for claim in (ARROW,)}
         stated = implied.frame[implied.frame["statement"].str.startswith(STATEMENT)].iloc[0]
         return {
-            "the arrow is called violated": float(found[ARROW]["verdict"] == "violated"),
+            "the arrow is called violated": float(arrows.set_index("claim").loc[ARROW, "verdict"] == "violated"),
             "the arrow has the largest statistic": float(arrows.loc[arrows["x2"].idxmax(), "claim"] == ARROW),
             "the independence is called violated": float(stated["verdict"] == "violated"),
             "all at once": float(implied.joint[-1].pvalue < ALPHA),

@@ -40,6 +40,10 @@ def blocks(text: str, language: str) -> list[tuple[str, str]]:
     return [(m[1] or "", m[2]) for m in re.finditer(rf'^```{language}(?: title="(.*?)")?\n(.*?)^```$', text, flags=re.MULTILINE | re.DOTALL)]
 
 
+APPRAISED = [
+    DOCS / f"{name}.md"
+    for name in ("appraisal severity calibrate forbidden mechanism rivals equivalent adjustment identification sensitivity waves roles".split())
+]
 STUDIED = [DOCS / "simulation.md", DOCS / "studies.md", DOCS / "planning.md"]
 
 
@@ -64,6 +68,26 @@ def test_examples_of_simulation_run_and_print_what_the_page_shows(
         assert {path.name for path in Path("tables").iterdir()} == {"performance.csv", "fit_indices.csv", "failures.csv"}
         assert Path("coverage.png").stat().st_size > 10_000
         assert "<h1>Simulation study: teams</h1>" in Path("report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*TS-:trustsem.errors.TrustsemWarning")
+@pytest.mark.parametrize("page", APPRAISED, ids=lambda page: page.name)
+def test_examples_of_appraisal_run_and_print_what_the_page_shows(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mpl.use("agg")
+    text = text_of(page)
+    names: dict[str, Any] = {"ts": ts}
+    codes = [content for _, content in blocks(text, "python")]
+    assert codes
+    for code in codes:
+        exec(compile(code, page.name, "exec"), names)
+    printed = " ".join(capsys.readouterr().out.split())
+    shown = [line.strip(" .") for _, content in blocks(text, "text") for line in content.splitlines()]
+    missing = [line for line in shown if line and " ".join(line.split()) not in printed]
+    assert missing == []
 
 
 @pytest.mark.filterwarnings("ignore:.*TS-:trustsem.errors.TrustsemWarning")
