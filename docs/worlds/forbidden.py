@@ -25,9 +25,10 @@ TEXT = (
     "true, each test rejects 5 % of the time, in at most 5 % of samples anything at all is called violated (Holm), and the joint test rejects 5 %; "
     "where an absent arrow is exactly as large as the smallest size of interest (.10), it is shown to be smaller in at most 5 %. Where trust acts on "
     "outcomes directly (.25), that arrow has to be found, and to be the one that stands out. Tetrads are those of a construct with five items and of "
-    "one with four. Teams are 60, with 10 % of the variance between them, and errors allow for them."
+    "one with four; they reject at most 5 % of the time, and less often than that for normal data in small samples. Teams are 60, with 10 % of the "
+    "variance between them, and errors allow for them."
 )
-SMALL, FULL = 30, 600
+SMALL, FULL = 16, 600
 
 ALPHA, SIZE, DIRECT = 0.05, 0.10, 0.25
 TRUE, BORDER, WRONG, TEAMS = "true", "arrow of size d", "arrow of .25", "true, 60 teams"
@@ -35,7 +36,7 @@ ARROW, STATEMENT = "Trust -> Outcomes", "Trust _||_ Outcomes"
 TEAM_SHARE = 3  # one sample with teams for so many of the others: it takes that much longer
 SETTINGS = ((TRUE, 200), (TRUE, 500), (TRUE, 1_000), (BORDER, 1_000), (WRONG, 500), (TEAMS, 480))
 # By how much rates may exceed 5 % beyond simulation error: tests are for large samples.
-ALLOWED = {(TRUE, 200): 0.03, (TRUE, 500): 0.015, (TRUE, 1_000): 0.01, (BORDER, 1_000): 0.01, (TEAMS, 480): 0.05}
+ALLOWED = {(TRUE, 200): 0.015, (TRUE, 500): 0.01, (TRUE, 1_000): 0.01, (BORDER, 1_000): 0.01, (TEAMS, 480): 0.03}
 TWO = "Relational =~ vul + aut + bid + col + emp\nTechnical =~ fre + res + exp_ + qui\n"
 
 
@@ -158,7 +159,7 @@ def promised(world: str, test: str) -> str:
         return "> .50"
     if test in ("all at once, plain", "all at once, scaled", "tetrads, chi-square"):
         return ""
-    return "<= .05" if test.startswith("any") or world == BORDER else ".05"
+    return "<= .05" if test.startswith(("any", "tetrads")) or world == BORDER else ".05"
 
 
 def check(rows: list[dict[str, Any]]) -> None:
