@@ -40,10 +40,8 @@ def blocks(text: str, language: str) -> list[tuple[str, str]]:
     return [(m[1] or "", m[2]) for m in re.finditer(rf'^```{language}(?: title="(.*?)")?\n(.*?)^```$', text, flags=re.MULTILINE | re.DOTALL)]
 
 
-APPRAISED = [
-    DOCS / f"{name}.md"
-    for name in ("appraisal severity calibrate forbidden mechanism rivals equivalent adjustment identification sensitivity waves roles".split())
-]
+PARTS = ("severity", "calibrate", "forbidden", "mechanism", "rivals", "equivalent", "adjustment", "identification", "sensitivity", "waves", "roles")
+APPRAISED = [DOCS / f"{name}.md" for name in ("appraisal", *PARTS)]
 STUDIED = [DOCS / "simulation.md", DOCS / "studies.md", DOCS / "planning.md"]
 
 

@@ -72,7 +72,8 @@ def choose_estimation(data: Any, columns: Sequence[str], options: Mapping[str, A
     if "estimator" not in options:
         why = _why_robust(rows, holes, len(categories), options)
         chosen["estimator"] = "MLR" if why else "ML"
-        reasons.append(f"Estimator {chosen['estimator']}, because {_listed(why) if why else 'rows are complete and close to normal, and no teams or weights are named'}.")
+        because = _listed(why) if why else "rows are complete and close to normal, and no teams or weights are named"
+        reasons.append(f"Estimator {chosen['estimator']}, because {because}.")
     if "missing" not in options and holes.any() and chosen["estimator"] in ("ML", "MLR"):
         chosen["missing"] = "fiml_x"  # covariates with missing values keep their rows
         reasons.append(
