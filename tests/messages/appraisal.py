@@ -37,7 +37,20 @@ MISTAKES: dict[str, Mistake] = {
     "no theory": Mistake(lambda: appraise(3), ts.TheoryError, ("appraise() needs a Theory", "'int'")),
     "an appraisal at no level": Mistake(lambda: appraise(alpha=1.5), ts.OptionError, ("alpha=1.5 is not a significance level", "such as 0.05")),
     "sizes of no proposition": Mistake(lambda: appraise(sesoi={"P99": 0.1}), ts.OptionError, ("'P99'", "does not have")),
-    "a size of interest of nothing": Mistake(lambda: appraise(sesoi=0.0), ts.OptionError, ("is 0", "Give a positive number")),
+    "a size of interest of nothing": Mistake(lambda: appraise(sesoi=0.0), ts.OptionError, ("is 0.0", "between 0 and 1")),
+    "a size of interest in words": Mistake(lambda: appraise(sesoi={"P1": "small"}), ts.OptionError, ("'P1' is 'small'", "such as 0.1")),
+    "a size of interest without end": Mistake(lambda: appraise(sesoi=float("inf")), ts.OptionError, ("is inf", "between 0 and 1")),
+    "an own rival under the name of another": Mistake(
+        lambda: appraise(rivals={"R1": "Trust ~ Relational"}), ts.OptionError, ("'R1'", "another name")
+    ),
+    "an own rival that is no model": Mistake(
+        lambda: appraise(rivals={"mine": "a ~~~ b"}), ts.OptionError, ("rivals['mine'] is no model", "Correct the text")
+    ),
+    "a part of a number": Mistake(
+        lambda: ts.forbidden(3), ts.OptionError, ("forbidden() needs an Appraisal, not 'int'", "ts.appraise(theory, data)")
+    ),
+    "a part named by a list": Mistake(lambda: appraise().part(["severity"]), ts.OptionError, ("has no part", "severity")),
+    "sensitivity of no claim": Mistake(lambda: ts.sensitivity(appraise(), []), ts.OptionError, ("claims= names no claim", "leave it out")),
     "rivals that are none": Mistake(lambda: appraise(rivals=["Trust ~ Relational"]), ts.OptionError, ("rivals= must be a mapping", "with_path")),
     "data without the indicators": Mistake(
         lambda: appraise(data=SURVEY.drop(columns="t1")), ts.DataError, ("lack 1 of the theory's 32 indicators: t1", "with_indicators")

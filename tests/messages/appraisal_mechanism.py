@@ -98,7 +98,7 @@ MISTAKES: dict[str, Mistake] = {
     "mechanism with an outcome to compare": Mistake(
         lambda: asked(contrast=["Relational", "Commitment"]), ts.OptionError, ("contrast= names 'Commitment'", "Relational, Technical")
     ),
-    "mechanism with no size": Mistake(lambda: asked(sesoi=0.0), ts.OptionError, ("sesoi=0.0", "positive number")),
+    "mechanism with no size": Mistake(lambda: asked(sesoi=0.0), ts.OptionError, ("sesoi=0.0", "between 0 and 1")),
     "mechanism with a size in words": Mistake(lambda: asked(sesoi="small"), ts.OptionError, ("sesoi='small'", "such as 0.1")),
     "mechanism with unknown intervals": Mistake(lambda: asked(interval="bca"), ts.OptionError, ("interval='bca'", "'bootstrap'")),
     "mechanism drawn without a seed": Mistake(lambda: asked(interval="bootstrap"), ts.OptionError, ("interval='bootstrap'", "seed=1")),

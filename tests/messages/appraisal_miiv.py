@@ -58,7 +58,7 @@ MISTAKES = {
     "level of equations": Mistake(lambda: miiv(TWO, DATA, level=95), ts.OptionError, ("level=95", "such as 0.95")),
     "kind of two steps": Mistake(lambda: sam(PATH, DATA, "glocal"), ts.OptionError, ("method='glocal'", "'local', 'global'")),
     "kind of two steps beside others": Mistake(
-        lambda: triangulate(None, sam="both"),  # type: ignore[arg-type]
+        lambda: triangulate(quietly(ts.appraise, "metz2022", ts.load_dataset("trust_survey")), sam="both"),
         ts.OptionError,
         ("sam='both'", "'local', 'global'"),
     ),

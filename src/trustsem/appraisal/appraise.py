@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from trustsem.appraisal.estimation import choose_estimation
 from trustsem.appraisal.result import Appraisal
 from trustsem.appraisal.withholding import why_withheld
 from trustsem.data.columns import open_table
 from trustsem.data.sample import Sample
-from trustsem.errors import DataError, OptionError, TheoryError, closest
+from trustsem.errors import DataError, ModelError, OptionError, TheoryError, closest
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.sem import sem
 from trustsem.options import check_level
+from trustsem.spec.build import build_table
+from trustsem.spec.defaults import defaults_for
 from trustsem.theory import Theory, load_theory
 
 __all__ = ["appraise"]
@@ -67,11 +71,11 @@ def appraise(
         theory = load_theory(theory)
     if not isinstance(theory, Theory):
         raise TheoryError(f"appraise() needs a Theory, or the name or path of one, not {type(theory).__name__!r}.")
-    if not isinstance(alpha, int | float) or not 0.0 < alpha < 1.0:
+    if not isinstance(alpha, int | float | np.floating) or not 0.0 < alpha < 1.0:
         raise OptionError(f"alpha={alpha!r} is not a significance level. Give a number between 0 and 1, such as 0.05.")
     check_level(level)
     sizes = _sizes(theory, sesoi)
-    own = _own_rivals(rivals)
+    own = _own_rivals(theory, rivals)
     columns = [name for part in theory.nodes for name in part.indicators]
     if data is not None and not isinstance(data, Sample):
         _require_indicators(columns, data)
@@ -93,20 +97,31 @@ def _sizes(theory: Theory, sesoi: float | Mapping[str, float] | None) -> tuple[f
         for name in sesoi:
             if name not in own:
                 raise OptionError(f"sesoi= names the proposition {name!r}, which the theory does not have.{closest(name, own)}")
-        own |= {name: float(value) for name, value in sesoi.items()}
+        own |= sesoi
     elif sesoi is not None:
-        own = dict.fromkeys(own, float(sesoi))
+        own = dict.fromkeys(own, sesoi)
     for name, value in own.items():
-        if not value > 0.0:
-            raise OptionError(f"The smallest effect size of interest of {name!r} is {value:g}. Give a positive number on the standardized scale.")
-    return tuple(own.values())
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0.0 < value < 1.0:
+            raise OptionError(
+                f"The smallest effect size of interest of {name!r} is {value!r}. Give a standardized number between 0 and 1, such as 0.1."
+            )
+    return tuple(float(value) for value in own.values())
 
 
-def _own_rivals(rivals: Mapping[str, Theory | str] | None) -> tuple[tuple[str, Theory | str], ...]:
+def _own_rivals(theory: Theory, rivals: Mapping[str, Theory | str] | None) -> tuple[tuple[str, Theory | str], ...]:
     if rivals is None:
         return ()
     if not isinstance(rivals, Mapping) or not all(isinstance(name, str) and isinstance(model, Theory | str) for name, model in rivals.items()):
         raise OptionError("rivals= must be a mapping of names to theories or model text, such as {'direct': theory.with_path('Trust', 'Outcomes')}.")
+    taken = {"theory", *(rival.id for rival in theory.rivals())} & set(rivals)
+    if taken:
+        raise OptionError(f"rivals= names {sorted(taken)[0]!r}, which the theory or a rival of its own has. Give another name.")
+    for name, model in rivals.items():
+        if isinstance(model, str):
+            try:
+                build_table(model, defaults_for("sem"))
+            except ModelError as error:
+                raise OptionError(f"rivals[{name!r}] is no model: {str(error).splitlines()[0]} Correct the text, or leave the rival out.") from error
     return tuple(rivals.items())
 
 

@@ -65,6 +65,8 @@ def choose_estimation(data: Any, columns: Sequence[str], options: Mapping[str, A
     if data is None or isinstance(data, Sample) or options.get("engine") == "semopy":
         return Choice(chosen, ())
     table = open_table(data, None)
+    if table.n == 0:
+        return Choice(chosen, ())  # nothing to be looked at; the fit says so
     rows = table.matrix(list(columns))
     holes = np.isnan(rows)
     categories = {name: count for name, column in zip(columns, rows.T, strict=True) if (count := _categories(column))}

@@ -54,7 +54,7 @@ PARTS: Mapping[str, Callable[[Any], Told]] = MappingProxyType(
         "mechanism": mechanism,
         "rivals": tournament,
         "cross_validation": cross_validate,
-        "equivalent": lambda appraisal: equivalent_theories(appraisal.theory),
+        "equivalent": equivalent_theories,
         "identification": triangulate,
         "sensitivity": sensitivity,
     }

@@ -80,9 +80,10 @@ class Appraisal:
         OptionError
             If there is none of that name.
         """
-        if name not in self._computed:
-            self._computed[name] = compute_part(name, self)
-        return self._computed[name]
+        key = str(name)
+        if key not in self._computed:
+            self._computed[key] = compute_part(key, self)
+        return self._computed[key]
 
     @property
     def parts(self) -> tuple[str, ...]:

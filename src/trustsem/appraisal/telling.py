@@ -58,7 +58,7 @@ def notes_of(appraisal: Appraisal) -> tuple[str, ...]:
     """Return what a reader has to know about the verdicts."""
     theory, fit = appraisal.theory, appraisal.fit
     lines = [f"No verdicts: {appraisal.withheld}"] if appraisal.withheld else []
-    lines += [*appraisal.estimation, ONE_WAVE, UNADJUSTED, *_size_note(appraisal)]
+    lines += [*_coding_notes(appraisal), *appraisal.estimation, ONE_WAVE, UNADJUSTED, *_size_note(appraisal)]
     derived = [claim.path for claim in appraisal.claims if claim.derived]
     if derived:
         lines.append(f"Derived, not stated by the theory: {', '.join(derived)}.")
@@ -73,13 +73,35 @@ def notes_of(appraisal: Appraisal) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _coding_notes(appraisal: Appraisal) -> list[str]:
+    """Return what has to be said of constructs whose items point in different directions."""
+    fit = appraisal.fit
+    if not fit.converged or fit.model.table.n_groups > 1:
+        return []
+    point, layout = fit.implied_blocks[0], fit.model.blocks[0]
+    lines = []
+    for node in appraisal.theory.nodes:
+        if node.variable in layout.latent:
+            column = layout.variables.index(node.variable)
+            loadings = {item: float(point.A[layout.variables.index(item), column]) for item in node.indicators if item in layout.variables}
+            against = [item for item, loading in loadings.items() if loading < 0.0]
+            if against:
+                first = next(iter(loadings))
+                lines.append(
+                    f"Items of {node.name} point in different directions: {', '.join(against)} against {first}, which sets its direction. "
+                    f"Every verdict on {node.name} turns round if {first} is the item that is coded the other way. Recode before reading them."
+                )
+    return lines
+
+
 def _size_note(appraisal: Appraisal) -> list[str]:
     if not appraisal.sesoi:
         return []
     sizes = sorted({*appraisal.sesoi})
     shown = f"{sizes[0]:g}" if len(sizes) == 1 else f"{sizes[0]:g} to {sizes[-1]:g}"
     own = appraisal.sesoi == tuple(claim.sesoi for claim in appraisal.claims)
-    origin = appraisal.theory.sesoi.provenance.meaning if own else "set by you"
+    usual = set(appraisal.sesoi) <= {float(appraisal.theory.sesoi.value)}
+    origin = "set by you" if not own else appraisal.theory.sesoi.provenance.meaning if usual else "as the claims of the theory state"
     return [f"Smallest effect size of interest d = {shown} (standardized; {origin})."]
 
 

@@ -1,10 +1,11 @@
-"""Why a fit gets no verdicts."""
+"""Why a fit gets no verdicts, and what is no appraisal at all."""
 
 from __future__ import annotations
 
+from trustsem.errors import OptionError
 from trustsem.fitting.fit import Fit
 
-__all__ = ["why_withheld"]
+__all__ = ["require_appraisal", "why_withheld"]
 
 
 def why_withheld(fit: Fit) -> str:
@@ -18,3 +19,14 @@ def why_withheld(fit: Fit) -> str:
     if fit.options.se == "none":
         return "the fit has no standard errors."
     return ""
+
+
+def require_appraisal(function: str, value: object) -> None:
+    """Refuse what is no appraisal.
+
+    Raises
+    ------
+    OptionError
+    """
+    if not (hasattr(value, "withheld") and hasattr(value, "claims") and hasattr(value, "fit")):
+        raise OptionError(f"{function}() needs an Appraisal, not {type(value).__name__!r}. Make one with ts.appraise(theory, data).")

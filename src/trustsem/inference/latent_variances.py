@@ -36,9 +36,8 @@ def latent_variances(diagram: Diagram, paths: Reals, slopes: Reals, cov: Reals) 
     Notes
     -----
     With l the loadings of indicators whose errors are uncorrelated, the covariance of two of them is ``l_i l_j`` times the variance, which is
-    estimated
-    by least squares over all such pairs: ``sum l_i l_j s_ij / sum (l_i l_j)^2``. That involves the measurement of this latent variable only.
-    NaN if there is no such pair.
+    estimated by least squares over all such pairs, of indicators scaled to variance 1 so that units do not matter: ``sum w_ij l_i l_j s_ij /
+    sum w_ij (l_i l_j)^2`` with ``w_ij = 1 / (s_ii s_jj)``. That involves the measurement of this latent variable only. NaN if there is no such pair.
     """
     m, p = len(diagram.arrows), diagram.p
     q = p + p * (p + 1) // 2
@@ -59,11 +58,15 @@ def latent_variances(diagram: Diagram, paths: Reals, slopes: Reals, cov: Reals) 
                     continue
                 product, change = loads[a] * loads[b], loads[a] * changes[b] + loads[b] * changes[a]
                 s = cov[one.item, other.item]
-                numerator += product * s
-                denominator += product**2
-                up += change * s
-                up[places[one.item, other.item]] += product
-                down += 2.0 * product * change
+                weight = 1.0 / (cov[one.item, one.item] * cov[other.item, other.item])
+                numerator += weight * product * s
+                denominator += weight * product**2
+                up += weight * change * s
+                up[places[one.item, other.item]] += weight * product
+                down += 2.0 * weight * product * change
+                for item in (one.item, other.item):
+                    up[places[item, item]] -= weight * product * s / cov[item, item]
+                    down[places[item, item]] -= weight * product**2 / cov[item, item]
         if denominator > 0.0:
             variances[latent] = numerator / denominator
             derivatives[latent] = (up - variances[latent] * down) / denominator

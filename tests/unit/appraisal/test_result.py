@@ -97,3 +97,57 @@ def test_several_groups_get_no_verdict_and_are_told_where_to_go() -> None:
     appraisal = quietly(ts.appraise, theory, ts.load_dataset("groups"), group="role")
     assert "ts.compare_roles" in appraisal.withheld
     assert set(appraisal.verdicts["verdict"]) == {"no verdict"}
+
+
+def test_an_item_coded_the_other_way_is_said_first() -> None:
+    theory = quietly(ts.load_theory("metz2022").with_indicators, TWO)
+    data = ts.load_dataset("trust_survey")
+    usual = quietly(ts.appraise, theory, data)
+    turned = quietly(ts.appraise, theory, data.assign(t1=-data["t1"]))
+    assert "different directions" not in " ".join(usual.notes)
+    assert turned.notes[0].startswith("Items of Trust point in different directions: t2, t3 against t1")
+    assert turned.verdicts["std"][0] == pytest.approx(-usual.verdicts["std"][0], rel=1e-6)
+
+
+def test_units_of_items_do_not_matter() -> None:
+    theory = quietly(ts.load_theory("metz2022").with_indicators, TWO | {"Motivation": ["m1", "m2", "m3"]})
+    data = ts.load_dataset("trust_survey")
+    usual = quietly(ts.appraise, theory, data)
+    other = quietly(ts.appraise, theory, data.assign(t1=data["t1"] * 100.0, app=data["app"] * 0.01))
+    for name in usual.parts:
+        one, two = usual.part(name).frame, other.part(name).frame
+        for column in one.columns.intersection(two.columns):
+            # Raw estimates have units, composites are means of items as they are, and a method factor with equal loadings is another one.
+            if one[column].dtype.kind == "f" and column not in ("est", "se", "epc") and not column.startswith(("composite", "corrected")):
+                kept = [k for k in range(len(one)) if "id" not in one or not str(one["id"][k]).startswith("R10")]
+                if name == "rivals" and column == "bic_weight":
+                    continue
+                np.testing.assert_allclose(
+                    one[column][kept].astype(float), two[column][kept].astype(float), rtol=2e-3, atol=2e-4, err_msg=f"{name} {column}"
+                )
+
+
+def test_the_order_of_rows_and_columns_does_not_matter() -> None:
+    theory = quietly(ts.load_theory("metz2022").with_indicators, TWO)
+    data = ts.load_dataset("survey")
+    usual = quietly(ts.appraise, theory, data, cluster="team")
+    other = quietly(ts.appraise, theory, data.sample(frac=1.0, random_state=1)[list(reversed(data.columns))], cluster="team")
+    for column in ("std", "std_se", "p_zero", "severity"):
+        np.testing.assert_allclose(usual.verdicts[column], other.verdicts[column], rtol=1e-5, atol=1e-9)
+
+
+def test_no_rows_is_said_in_words() -> None:
+    theory = quietly(ts.load_theory("metz2022").with_indicators, TWO)
+    with pytest.raises(ts.DataError):
+        ts.appraise(theory, ts.load_dataset("trust_survey").iloc[:0])
+
+
+def test_sizes_stated_by_claims_are_said_to_be_theirs() -> None:
+    theory = quietly(ts.load_theory("metz2022").with_indicators, TWO)
+    appraisal = quietly(ts.appraise, theory, ts.load_dataset("trust_survey"), sesoi=0.2)
+    assert any("d = 0.2 (standardized; set by you)" in note for note in appraisal.notes)
+
+
+def test_a_probe_of_an_appraisal_without_verdicts_prints() -> None:
+    told = str(ts.probe(heywood(), replications=1, executor="serial", progress=False))
+    assert "inadmissible" in " ".join(told.split())

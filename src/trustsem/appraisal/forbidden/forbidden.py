@@ -16,6 +16,7 @@ from trustsem.appraisal.identification.observed_moments import is_robust
 from trustsem.appraisal.refitting import refit
 from trustsem.appraisal.structure import graph_of_table
 from trustsem.appraisal.told import Told, records
+from trustsem.appraisal.withholding import require_appraisal
 from trustsem.display import wrap
 from trustsem.errors import IdentificationError, TrustsemError
 from trustsem.fitting.fit import Fit
@@ -122,6 +123,7 @@ def forbidden(
     10.1080/00031305.1992.10475921), summed by cluster. Power and the conventional judgement: Saris, Satorra & van der Veld (2009, doi
     10.1080/10705510903203433). The rule of the verdicts: :mod:`trustsem.appraisal.forbidden.absences`.
     """
+    require_appraisal("forbidden", appraisal)
     size = smallest_size(appraisal, sesoi)
     check_size("loading_sesoi", loading_sesoi)
     check_flag("loadings", loadings)

@@ -16,6 +16,7 @@ from trustsem.appraisal.forbidden.joint import JointTest, fishers_c, joint_tests
 from trustsem.appraisal.forbidden.sizes import construct_names, smallest_size
 from trustsem.appraisal.structure import StructuralMoments, graph_of_table, structural_moments
 from trustsem.appraisal.told import Told, records
+from trustsem.appraisal.withholding import require_appraisal
 from trustsem.errors import NotAvailableError
 from trustsem.fitting.fit import Fit
 from trustsem.inference.partial_correlation import partial_correlation
@@ -98,6 +99,7 @@ def independencies(appraisal: Appraisal, *, sesoi: float | None = None) -> Indep
     the theory is true, because what is given is measured with error (`composites`); hence the covariances of the constructs are those of the
     saturated structure. All statements together are tested by the chi-square difference of the structural model and the saturated structure.
     """
+    require_appraisal("independencies", appraisal)
     size = smallest_size(appraisal, sesoi)
     try:
         basis = basis_set(graph_of_table(appraisal.fit.model.table))

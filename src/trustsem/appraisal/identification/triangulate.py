@@ -12,6 +12,7 @@ import numpy as np
 from trustsem.appraisal.identification.by_method import METHODS, ByMethod, Standardized, estimates_by_method
 from trustsem.appraisal.told import Told
 from trustsem.appraisal.verdicts import holm, judge
+from trustsem.appraisal.withholding import require_appraisal
 from trustsem.errors import NotAvailableError
 from trustsem.kernels.structure import Reals
 from trustsem.options import choose
@@ -93,6 +94,7 @@ def triangulate(appraisal: Appraisal, *, sam: str = "local") -> Triangulation:
     of items. They are printed as they are, but compared only after the correction for reliability: without it they differ because items have errors,
     which is no news.
     """
+    require_appraisal("triangulate", appraisal)
     choose("sam", sam, ("local", "global"))
     try:
         found = estimates_by_method(appraisal, sam)

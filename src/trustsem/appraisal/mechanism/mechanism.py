@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from trustsem.appraisal.forbidden.sizes import smallest_size
 from trustsem.appraisal.mechanism.bypass import Bypass, judge_bypass
 from trustsem.appraisal.mechanism.effect_draws import draw_effects
 from trustsem.appraisal.mechanism.effect_tables import Context, contrast_table, effect_table, route_table, tier_table
 from trustsem.appraisal.mechanism.routes import Draws, Reach, essential, pick, reach_of, refuse_blocks
 from trustsem.appraisal.told import Told
+from trustsem.appraisal.withholding import require_appraisal
 from trustsem.errors import OptionError
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ def mechanism(
         Causes to be compared with each other; by default all of them, if they are at most three.
     sesoi : float, optional
         Smallest effect size of interest d of total effects, differences and arrows past `through`, standardized. By default that of the
-        propositions, the smallest of them if they differ.
+        propositions if they have one in common, else that of the theory.
     interval : {"delta", "monte_carlo", "bootstrap"}
         Intervals of the delta method; percentiles of draws from the normal distribution of the estimates; percentiles of refits to resampled rows
         (whole clusters where there are clusters). Drawn intervals come with the Monte Carlo errors ``mc_lower`` and ``mc_upper`` of their ends.
@@ -142,6 +144,7 @@ def mechanism(
     (MacKinnon, Lockwood, Hoffman, West & Sheets 2002, doi 10.1037/1082-989X.7.1.83). Monte Carlo intervals: MacKinnon, Lockwood & Williams 2004
     (doi 10.1207/s15327906mbr3901_4). Mediation in one wave: Maxwell & Cole 2007 (doi 10.1037/1082-989X.12.1.23).
     """
+    require_appraisal("mechanism", appraisal)
     refuse_blocks(appraisal.fit, "The mechanism")
     reach = reach_of(appraisal.theory)
     waypoint = _waypoint(appraisal.theory, reach, through)
@@ -193,10 +196,7 @@ def _compared(reach: Reach, contrast: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _size(appraisal: Appraisal, sesoi: float | None) -> float:
-    size = min(appraisal.sesoi, default=float(appraisal.theory.sesoi.value)) if sesoi is None else sesoi
-    if not isinstance(size, int | float) or not size > 0.0:
-        raise OptionError(f"sesoi={size!r} is not a smallest effect size of interest. Give a positive number on the standardized scale, such as 0.1.")
-    return float(size)
+    return smallest_size(appraisal, sesoi)
 
 
 def _ends(reach: Reach) -> list[tuple[str, str]]:

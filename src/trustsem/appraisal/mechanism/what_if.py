@@ -11,6 +11,7 @@ import numpy as np
 
 from trustsem.appraisal.mechanism.routes import pick, refuse_blocks
 from trustsem.appraisal.told import Told
+from trustsem.appraisal.withholding import require_appraisal
 from trustsem.display import number
 from trustsem.errors import OptionError
 from trustsem.inference.quantities import Quantities
@@ -96,6 +97,7 @@ def what_if(appraisal: Appraisal, raise_: str | Sequence[str] | Mapping[str, flo
     moves by its total effects. Where one raised construct comes after another it moves as far as is said, not further. Standard errors: delta
     method.
     """
+    require_appraisal("what_if", appraisal)
     refuse_blocks(appraisal.fit, "What-if")
     raised = _raised(appraisal, raise_, by)
     fit, nodes = appraisal.fit, appraisal.theory.nodes

@@ -13,6 +13,7 @@ from scipy.special import stdtrit
 from trustsem.appraisal.rivals.contenders import THEORY, Contender, LineUp, RivalsOption, line_up, no_likelihood
 from trustsem.appraisal.rivals.entrants import Entrant, entrants
 from trustsem.appraisal.told import Told
+from trustsem.appraisal.withholding import require_appraisal
 from trustsem.data.patterns import find_patterns
 from trustsem.data.resampling import resample, resampler
 from trustsem.data.sample import BlockSample, Sample
@@ -99,6 +100,7 @@ def cross_validate(appraisal: Appraisal, folds: int = 5, repeats: int = 1, *, se
     of independent units (as in Vehtari, Gelman & Gabry 2017, doi 10.1007/s11222-016-9696-4), with quantiles of t. Parts share their training rows, so
     that the error is approximate; the page on rivals says how good it is. Nothing is simulated.
     """
+    require_appraisal("cross_validate", appraisal)
     for name, value in (("folds", folds), ("repeats", repeats)):
         check_count(name, value, 2 if name == "folds" else 1)
     check_count("seed", seed, 0)

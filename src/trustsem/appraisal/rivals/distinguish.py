@@ -16,6 +16,7 @@ from trustsem.appraisal.rivals.entrants import Entrant, best, criteria, entrants
 from trustsem.appraisal.rivals.nested import RIVAL_GENERAL, difference_of
 from trustsem.appraisal.rivals.resembling import Design, Truth, design_of, draw, truth_of
 from trustsem.appraisal.told import Told
+from trustsem.appraisal.withholding import require_appraisal
 from trustsem.errors import DataError
 from trustsem.fitting.fit import Fit
 from trustsem.fitting.nesting import check_nesting
@@ -144,6 +145,7 @@ def distinguishability(
     A model in which factors of the theory merge (one general factor, say) can be chosen, but is no truth: the others have no unique solution there.
     Nor is one that at its estimates is the theory.
     """
+    require_appraisal("distinguishability", appraisal)
     check_count("replications", replications, 1)
     check_count("seed", seed, 0)
     line = line_up(appraisal, rivals)

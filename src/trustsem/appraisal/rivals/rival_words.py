@@ -81,7 +81,7 @@ def _judged(one: Contender, standing: Standing, adjusted: float, bic_diff: float
 def _of_difference(one: Contender, standing: Standing, adjusted: float, alpha: float) -> tuple[str, str]:
     if math.isnan(adjusted):
         return "undecided", "The difference test does not exist here."
-    test = f"chi-square difference({standing.df:g}) = {standing.statistic:.2f}, {_p(adjusted)}"
+    test = f"chi-square difference({standing.df:g}) = {standing.statistic:.2f}, adjusted {_p(adjusted)}"
     general = standing.relation == RIVAL_GENERAL
     if adjusted < alpha:
         loser, winner = ("theory", "rival") if general else ("rival", "theory")
@@ -96,7 +96,7 @@ def _of_vuong(standing: Standing, adjusted: float, bic_diff: float, alpha: float
     if math.isnan(standing.pvalue):
         return "undecided", f"These data cannot tell the two apart (Vuong's variance test, {_p(standing.apart_pvalue)})."
     closer = "theory" if standing.statistic > 0.0 else "rival"
-    test = f"Vuong's z = {standing.statistic:.2f}, {_p(adjusted)}"
+    test = f"Vuong's z = {standing.statistic:.2f}, adjusted {_p(adjusted)}"
     if adjusted >= alpha:
         return "undecided", f"The two can be told apart, but neither is shown to be closer to the data ({test})."
     if (bic_diff > 0.0) != (closer == "theory"):

@@ -13,6 +13,7 @@ from trustsem.appraisal.repeating import repeat
 from trustsem.appraisal.rivals.contenders import LineUp, RivalsOption, line_up, no_likelihood
 from trustsem.appraisal.rivals.entrants import Criteria, Entrant, best, criteria, entrants, left_out, title_of
 from trustsem.appraisal.told import Told
+from trustsem.appraisal.withholding import require_appraisal
 from trustsem.data.resampling import Resampler, draw_counts, resample, resampler
 from trustsem.errors import DataError
 from trustsem.inference.model_choice import proportion_error
@@ -87,6 +88,7 @@ def selection_frequency(
     Lubke et al. (2017, doi 10.1080/10705511.2016.1252265). A resample holds rows more than once, as if there were fewer of them with more noise in
     common: models with more parameters are chosen somewhat too often. The shares say how stable the choice is, not how probable a model is.
     """
+    require_appraisal("selection_frequency", appraisal)
     check_count("draws", draws, 1)
     check_count("seed", seed, 0)
     line = line_up(appraisal, rivals)

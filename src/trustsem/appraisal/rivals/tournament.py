@@ -15,6 +15,7 @@ from trustsem.appraisal.rivals.nested import Standing, stand
 from trustsem.appraisal.rivals.rival_words import describe, general_notes
 from trustsem.appraisal.told import Told, records
 from trustsem.appraisal.verdicts import judge
+from trustsem.appraisal.withholding import require_appraisal
 from trustsem.fitting.fit import Fit
 from trustsem.inference.model_choice import class_weights
 from trustsem.inference.multiplicity import holm_adjusted
@@ -114,6 +115,7 @@ def tournament(appraisal: Appraisal, rivals: RivalsOption = None) -> Tournament:
     verified (Bentler & Satorra 2010, doi 10.1037/a0019625). Others: Vuong's tests (Merkle, You & Preacher 2016, doi 10.1037/met0000038). Nothing is
     simulated.
     """
+    require_appraisal("tournament", appraisal)
     line = line_up(appraisal, rivals)
     standings: list[Standing | None] = [
         stand(line.theory, one.fit, appraisal.alpha) if one.fit is not None and one.usable else None for one in line.rivals

@@ -15,6 +15,7 @@ from trustsem.appraisal.sensitivity.cross_loading import CrossLoadings, cross_lo
 from trustsem.appraisal.sensitivity.method_factor import MethodFactor, method_factor
 from trustsem.appraisal.sensitivity.sensitivity_curve import OPPOSITE, check_ratio, chosen_claims, why_no_verdicts
 from trustsem.appraisal.told import Told
+from trustsem.appraisal.withholding import require_appraisal
 from trustsem.errors import OptionError, closest
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def sensitivity(
     -----
     The modules `confounding`, `method_factor` and `cross_loading` beside this one say what is held.
     """
+    require_appraisal("sensitivity", appraisal)
     places = chosen_claims(appraisal, claims)
     check_ratio(ratio)
     joined = _chosen_pairs(appraisal, pairs)

@@ -14,6 +14,7 @@ from trustsem.appraisal.sensitivity.confounding import common_cause
 from trustsem.appraisal.sensitivity.course import Course
 from trustsem.appraisal.sensitivity.method_factor import method_course
 from trustsem.appraisal.told import Told
+from trustsem.appraisal.withholding import require_appraisal
 from trustsem.errors import NotAvailableError, OptionError, closest
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def chosen_claims(appraisal: Appraisal, claims: Sequence[str] | None) -> list[in
         if wanted not in known:
             raise OptionError(f"claims= names {name!r}, which is no claim of the theory.{closest(wanted, known)}")
         places.append(known[wanted])
+    if not places:
+        raise OptionError("claims= names no claim. Give ids or paths of claims, or leave it out for all of them.")
     return places
 
 
@@ -120,6 +123,7 @@ def sensitivity_curve(
     """
     import pandas as pd
 
+    require_appraisal("sensitivity_curve", appraisal)
     place = chosen_claims(appraisal, [claim])[0]
     check_ratio(ratio)
     reason = why_no_verdicts(appraisal)

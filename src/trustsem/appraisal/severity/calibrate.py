@@ -38,7 +38,7 @@ _MEANING = (
     "The fitted model is the truth here. rate: of a test, how often it rejects this true model; of an interval, how often it covers the true value, "
     "on average over {count} standardized parameters. mc_error: Monte Carlo standard error of the rate.",
     "verdict: fit for use if the rate of errors is between half and one and a half times the nominal one (Bradley 1978, Br J Math Stat Psychol 31, "
-    "144-152); unclear if it is outside by less than two Monte Carlo standard errors.",
+    "144-152); unclear if it is outside by less than two Monte Carlo standard errors, or if two of them are more than the nominal rate.",
 )
 
 
@@ -253,7 +253,7 @@ def _verdict(rate: float, alpha: float, error: float, words: tuple[str, str]) ->
     if math.isnan(rate):
         return "cannot tell"
     low, high = (limit * alpha for limit in _LIMITS)
-    if low <= rate <= high:
+    if low <= rate <= high and _CLEAR * error <= alpha:
         return "fit for use"
     if low - _CLEAR * error <= rate <= high + _CLEAR * error:
         return "unclear"

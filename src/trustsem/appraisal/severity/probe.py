@@ -16,6 +16,7 @@ from trustsem.appraisal.severity.imitation import Imitation, Imitator, imitate
 from trustsem.appraisal.severity.probing import Outcome, Trial, prepare_work, stated
 from trustsem.appraisal.severity.severity import reasons_of, severity
 from trustsem.appraisal.told import Told
+from trustsem.appraisal.withholding import require_appraisal
 from trustsem.errors import ModelError, OptionError, closest
 from trustsem.options import check_count
 
@@ -118,6 +119,7 @@ def probe(
     """
     import pandas as pd
 
+    require_appraisal("probe", appraisal)
     check_count("replications", replications, 1)
     check_count("seed", seed, 0)
     chosen = _chosen(appraisal, claims)
@@ -125,7 +127,8 @@ def probe(
     heading = f"{appraisal.theory.title}: what this design would say where claims are false"
     if appraisal.withheld:
         rows = [_row(appraisal, place, (), appraisal.withheld) for place in places]
-        return Probe(heading, pd.DataFrame(rows), (f"No verdicts: {appraisal.withheld}",), int(seed))
+        blank = pd.DataFrame(rows).assign(supported_expected=math.nan, denied_expected=math.nan)
+        return Probe(heading, blank, (f"No verdicts: {appraisal.withheld}",), int(seed))
     world = alterations(appraisal)
     imitation = imitate(appraisal.fit, world.population)
     made = [_imitator(appraisal, world, imitation, k, value) for k, _, value in places]

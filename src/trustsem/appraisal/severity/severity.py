@@ -13,6 +13,7 @@ from scipy.special import ndtr, ndtri
 from trustsem.appraisal.severity.altered import Alterations, alterations, moved
 from trustsem.appraisal.severity.probing import stated
 from trustsem.appraisal.told import Told
+from trustsem.appraisal.withholding import require_appraisal
 from trustsem.errors import ModelError
 from trustsem.inference.severity import chances, chances_in_family, holm_levels, severity_beyond
 from trustsem.kernels.structure import Reals
@@ -101,6 +102,7 @@ def severity(appraisal: Appraisal) -> Severity:
     """
     import pandas as pd
 
+    require_appraisal("severity", appraisal)
     frame = appraisal.verdicts[["id", "cause", "effect", "sign", "std", "std_se", "sesoi", "verdict"]]
     heading = f"{appraisal.theory.title}: how severely {len(frame)} claims were tested"
     if appraisal.withheld:
@@ -127,7 +129,7 @@ def _in_words(frame: pd.DataFrame) -> list[str]:
         return [f"Were a claim false (b = 0), this design would mostly say so: each of the {len(denied)} claims would be denied more often than not."]
     return [
         f"Had a claim been false (b = 0), this design would seldom have denied it: {seldom} of {len(denied)} claims would be denied in less than "
-        "half of all samples, and mostly left undetermined. What speaks for a supported claim is that it would hardly have been supported by mistake."
+        "half of all samples, and mostly left undetermined. What would speak for a claim found supported is that this would hardly happen by mistake."
     ]
 
 
