@@ -199,3 +199,12 @@ def test_slopes_of_regressions_are_derivatives(effect: int) -> None:
             up[j[k], i[k]] += 1e-6
         moved = standardized_regression(*composite_moments(up, weights), effect, causes)[0]
         assert_allclose((moved - value) / 1e-6, slopes[:, 5 + k], atol=1e-4)
+
+
+def test_composites_of_unlike_items_are_marked():
+    theory = quietly(ts.load_theory("metz2022").with_indicators, {"Trust": ["t1", "t2", "t3"], "Outcomes": ["acc", "app", "fea"]})
+    data = ts.load_dataset("trust_survey")
+    usual = triangulate(quietly(ts.appraise, theory, data))
+    other = triangulate(quietly(ts.appraise, theory, data.assign(t2=data["t2"] * 100.0)))
+    assert not any("very different spreads" in note for note in usual.notes)
+    assert any("Items of Trust have very different spreads" in note for note in other.notes)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Triangulation", "triangulate"]
 
 _TESTED = ("miiv", "sam", "corrected")
+_UNLIKE = 3.0  # ratio of standard deviations within a construct, from which a mean of items is not what it seems
 _TITLES = MappingProxyType(
     {"ml": "the fit", "miiv": "MIIV", "sam": "SAM", "composite": "composites", "corrected": "corrected composites"},
 )
@@ -209,9 +210,26 @@ def _notes(appraisal: Appraisal, found: ByMethod) -> tuple[str, ...]:
         notes.append(
             "Values are missing: the fit uses the rows, the other methods the saturated moments, from which the fit is compared with them too."
         )
+    notes += _unlike_items(appraisal)
     missing = _missing(found)
     notes += [f"{_TITLES[name]} cannot estimate all claims: {reason}" for name, reason in missing]
     return tuple(notes)
+
+
+def _unlike_items(appraisal: Appraisal) -> list[str]:
+    """Return a note on constructs whose items have so different spreads that their mean is that of the widest."""
+    layout, cov = appraisal.fit.model.blocks[0], appraisal.fit.problem.blocks[0].cov
+    spread = dict(zip(layout.observed, np.sqrt(np.diag(cov)), strict=True))
+    unlike = []
+    for node in appraisal.theory.nodes:
+        own = [float(spread[item]) for item in node.indicators if item in spread]
+        if len(own) > 1 and max(own) > _UNLIKE * min(own):
+            unlike.append(node.name)
+    if not unlike:
+        return []
+    return [
+        f"Items of {', '.join(unlike)} have very different spreads, so that their mean is nearly the widest item: do not read composites of them."
+    ]
 
 
 def _missing(found: ByMethod) -> Sequence[tuple[str, str]]:
