@@ -332,6 +332,7 @@ def _appraised(appraisal: ts.Appraisal, out: Path | None) -> int:
     print(appraisal)
     print("\nFit of the whole model: " + "; ".join(f"{name} {value}" for name, value in key_measures(appraisal.fit)) + ".")
     if out is not None:
+        print(f"\nComputing its {len(appraisal.parts)} further parts and writing everything; this takes some ten seconds.", flush=True)
         paths = _write_folder(appraisal, out)
         print(f"\nWrote {len(paths)} files to {out}/: {', '.join(str(path.relative_to(out)) for path in paths)}.")
         print(f"Open {out / 'report.html'} in a browser to read all of it.")
