@@ -7,6 +7,7 @@ truth in the manifest, says so and ends with 1: the data of a release must not c
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import sys
@@ -58,6 +59,23 @@ def simulated(manifest: Mapping[str, Any]) -> pd.DataFrame:
     frame[numbers] = frame[numbers].round(settings["decimals"]) + 0.0  # no negative zeros
     whole = [name for name in numbers if (frame[name].dropna() % 1.0 == 0.0).all()]
     return frame[columns].astype(dict.fromkeys(whole, "Int64"))
+
+
+def stored(folder: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """Return data that are kept as they were drawn (the manifest says why), if their checksum is that of the manifest.
+
+    Raises
+    ------
+    SystemExit
+        If they are others.
+    """
+    content = (folder / "data.csv").read_bytes()
+    if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
+        raise SystemExit(f"{folder.name}/data.csv is not what its manifest says, and cannot be drawn anew. Restore it.")
+    frame = pd.read_csv(io.BytesIO(content))
+    numbers = frame.select_dtypes("number").columns
+    whole = [name for name in numbers if (frame[name].dropna() % 1.0 == 0.0).all()]
+    return frame.astype(dict.fromkeys(whole, "Int64"))
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
@@ -180,7 +198,8 @@ def truth_text(tables: Truth) -> str:
     for title, values in tables.items():
         if not values:
             continue
-        lines = [f"{quoted(name)} = {round(float(value), DIGITS) + 0.0!r}" for name, value in values.items()]
+        # First to 12 digits: what lies on an edge, such as .10625, falls on the same side on every machine.
+        lines = [f"{quoted(name)} = {round(round(float(value), 12), DIGITS) + 0.0!r}" for name, value in values.items()]
         parts.append("\n".join([f"[truth.{quoted(title)}]", *lines]) + "\n")
     return "\n".join(parts)
 
@@ -198,7 +217,7 @@ def refresh(folder: Path) -> bool:
     path = folder / "manifest.toml"
     text = path.read_text(encoding="utf-8")
     manifest = tomllib.loads(text)
-    frame = simulated(manifest)
+    frame = stored(folder, manifest) if manifest.get("kept") else simulated(manifest)
     data = as_csv(frame)
     entered = re.sub(r'^sha256 = ".*"$', f'sha256 = "{hashlib.sha256(data).hexdigest()}"', text, count=1, flags=re.MULTILINE)
     entered = entered.partition(TRUTH)[0].rstrip() + "\n\n" + truth_text(truth(manifest))

@@ -61,14 +61,40 @@ def test_all_of_them_are_listed() -> None:
 # ---- files -------------------------------------------------------------------------------------------------------------------------------
 
 
+def alike(new: pd.DataFrame, kept: pd.DataFrame, items: list[str]) -> None:
+    """Data drawn anew are from the same population: the same columns, teams and design, and moments that differ by chance only."""
+    assert list(new.columns) == list(kept.columns)
+    assert len(new) == len(kept)
+    np.testing.assert_array_equal(new["team"], kept["team"])
+    assert len(items) == 32
+    one, two = new[items].astype(float), kept[items].astype(float)
+    # Teams of 12 with ICC .12 make rows worth a third of independent ones.
+    error = np.sqrt(2.0 * one.var() / (len(new) / 3.0))
+    assert ((one.mean() - two.mean()).abs() / error).max() < 4.5
+    assert (one.corr() - two.corr()).abs().to_numpy().max() < 4.5 * np.sqrt(2.0 / (len(new) / 3.0))
+    assert abs(one.isna().to_numpy().mean() - two.isna().to_numpy().mean()) < 0.02
+
+
+def test_kept_data_that_were_changed_are_noticed(script: ModuleType, tmp_path: Path) -> None:
+    shutil.copytree(SIMULATED / "survey", tmp_path / "survey")
+    (tmp_path / "survey" / "data.csv").write_bytes((SIMULATED / "survey" / "data.csv").read_bytes() + b"\n")
+    with pytest.raises(SystemExit, match="cannot be drawn anew"):
+        script.refresh(tmp_path / "survey")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_checksum_and_regeneration(script: ModuleType, name: str) -> None:
     folder, manifest = SIMULATED / name, manifest_of(name)
     stored = (folder / "data.csv").read_bytes()
     assert len(stored) < 250_000
     assert hashlib.sha256(stored).hexdigest() == manifest["sha256"]
-    frame = script.simulated(manifest)
-    assert script.simulated_csv(manifest) == stored == script.as_csv(frame)
+    if manifest.get("kept"):
+        frame = script.stored(folder, manifest)
+        assert script.as_csv(frame) == stored
+        alike(script.simulated(manifest), frame, [item for items in manifest["constructs"].values() for item in items])
+    else:
+        frame = script.simulated(manifest)
+        assert script.simulated_csv(manifest) == stored == script.as_csv(frame)
     assert script.as_csv(script.codebook(manifest, frame)) == (folder / "codebook.csv").read_bytes()
     text = (folder / "manifest.toml").read_text(encoding="utf-8")
     assert text.endswith("\n\n" + script.truth_text(script.truth(manifest)))

@@ -199,7 +199,17 @@ def _range(block: ImpliedBlock, levels: Sequence[LevelShares], failure: _Failure
 
 
 def root_of(cov: Reals) -> Reals:
-    """Return a root (p, r) of a positive semidefinite matrix of rank r: ``root @ root.T`` is the matrix."""
-    values, vectors = np.linalg.eigh(cov)
-    kept = values > 1e-12 * max(float(values[-1]), np.finfo(float).tiny)
-    return np.asarray(vectors[:, kept] * np.sqrt(values[kept]))
+    """Return a root (p, r) of a positive semidefinite matrix of rank r: ``root @ root.T`` is the matrix.
+
+    Column by column, as Cholesky's, leaving out columns whose pivot is nothing: unlike eigenvectors, whose signs (and, where roots are equal,
+    directions) are left to the machine, it is determined by the matrix, so that draws are the same everywhere.
+    """
+    rest, columns = np.array(cov, dtype=np.float64), []
+    least = 1e-11 * max(float(np.diag(rest).max(initial=0.0)), np.finfo(float).tiny)
+    for k in range(len(rest)):
+        if rest[k, k] > least:
+            column = rest[:, k] / np.sqrt(rest[k, k])
+            column[:k] = 0.0
+            columns.append(column)
+            rest = rest - np.outer(column, column)
+    return np.column_stack(columns) if columns else np.zeros((len(rest), 0))
