@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from trustsem.estimators import find
 from trustsem.fitting.fit import Fit, check_counting_rule
 from trustsem.fitting.fitter import make_fitter
-from trustsem.fitting.tables import row_values
+from trustsem.fitting.nesting import shared_values
 from trustsem.model.ram import compile_model
 from trustsem.options import FitOptions
 from trustsem.spec.build import build_table
 from trustsem.spec.defaults import defaults_for
 from trustsem.spec.table import ParameterTable
 
-__all__ = ["refit", "shared_values", "table_like"]
+__all__ = ["refit", "table_like"]
 
 
 def table_like(fit: Fit, text: str) -> ParameterTable:
@@ -63,13 +62,3 @@ def _without_resampling(fit: Fit) -> FitOptions:
     if fit.options.se != "bootstrap":
         return fit.options
     return replace(fit.options, se="robust_huber_white" if fit.sample.cluster is None else "robust_cluster")
-
-
-def shared_values(fit: Fit, table: ParameterTable) -> Mapping[str, float]:
-    """Return the estimates of `fit` under the names that the free parameters of `table` have, where both mean the same."""
-    rows = fit.model.table.rows
-    values = {(row.lhs, row.op, row.rhs, row.block): float(value) for row, value in zip(rows, row_values(fit), strict=True)}
-    values |= {(rhs, op, lhs, block): number for (lhs, op, rhs, block), number in list(values.items()) if op == "~~"}
-    free = [row for row in table.rows if row.free]
-    keys = [(row.lhs, row.op, row.rhs, row.block) for row in free]
-    return {name: values[key] for name, key in zip(table.parameter_names(), keys, strict=True) if key in values}

@@ -11,8 +11,9 @@ from trustsem.fitting.fitter import make_fitter
 from trustsem.fitting.tables import row_values
 from trustsem.model.problem import value
 from trustsem.options import FitOptions
+from trustsem.spec.table import ParameterTable
 
-__all__ = ["Nesting", "at_restricted", "nested"]
+__all__ = ["Nesting", "at_restricted", "nested", "shared_values"]
 
 # A discrepancy of 1e-8 is a chi-square of 0.01 at a million rows; models that differ reproduce each other's moments far worse, or not at all well.
 _ZERO = 1e-8
@@ -112,21 +113,19 @@ def fit_to_implied(wide: Fit, narrow: Fit) -> Fit:
         blocks.append(BlockSample(block.label, block.n, mean, point.sigma * (block.n / (block.n - 1)), None))
     names = narrow.model.blocks[0].observed
     sample = Sample(names, tuple(blocks), narrow.sample.group, (), narrow.nobs, ())
-    near = make_fitter(wide.model, _MOMENTS_ONLY, _shared_values(wide, narrow)).fit_sample(sample)
+    near = make_fitter(wide.model, _MOMENTS_ONLY, shared_values(narrow, wide.model.table)).fit_sample(sample)
     if near.converged and near.estimate.discrepancy < _ZERO:
         return near
     far = make_fitter(wide.model, _MOMENTS_ONLY).fit_sample(sample)
     return min((near, far), key=lambda fit: fit.estimate.discrepancy)
 
 
-def _shared_values(wide: Fit, narrow: Fit) -> dict[str, float]:
-    """Return the values in `narrow` of the free parameters of `wide`, where it has them."""
-    rows = narrow.model.table.rows
-    values = {(row.lhs, row.op, row.rhs, row.block): float(value) for row, value in zip(rows, row_values(narrow), strict=True)}
+def shared_values(fit: Fit, table: ParameterTable) -> dict[str, float]:
+    """Return the values in `fit` of the free parameters of `table`, by their names there, where both have them."""
+    rows = fit.model.table.rows
+    values = {(row.lhs, row.op, row.rhs, row.block): float(value) for row, value in zip(rows, row_values(fit), strict=True)}
     values |= {(rhs, op, lhs, block): number for (lhs, op, rhs, block), number in list(values.items()) if op == "~~"}
-    table = wide.model.table
-    free = [table.rows[k] for k in wide.model.free_rows]
-    keys = [(row.lhs, row.op, row.rhs, row.block) for row in free]
+    keys = [(row.lhs, row.op, row.rhs, row.block) for row in table.rows if row.free]
     return {name: values[key] for name, key in zip(table.parameter_names(), keys, strict=True) if key in values}
 
 

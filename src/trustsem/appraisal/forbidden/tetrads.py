@@ -13,9 +13,9 @@ from trustsem.appraisal.forbidden.sizes import construct_names
 from trustsem.appraisal.identification.observed_moments import ObservedMoments, observed_moments
 from trustsem.appraisal.structure import fit_saturated, structural_names
 from trustsem.appraisal.told import Told, records
-from trustsem.appraisal.verdicts import holm
 from trustsem.errors import NotAvailableError, OptionError
 from trustsem.fitting.fit import Fit
+from trustsem.inference.multiplicity import holm_adjusted
 from trustsem.inference.tetrads import TetradTest, independent_rows, tetrad_jacobian, tetrad_test, tetrad_values, tetrads_among
 from trustsem.kernels.structure import Integers, Reals
 from trustsem.model.problem import implied
@@ -201,11 +201,8 @@ def _frame(sets: list[_Set], tests: list[TetradTest | None], alpha: float) -> pd
     import pandas as pd
 
     judged = np.array([np.nan if test is None else test.pvalue_f for test in tests])
-    known = np.isfinite(judged)
-    adjusted = np.full(judged.size, np.nan)
-    adjusted[known] = holm(judged[known])
     rows = []
-    for own, test, p, p_holm in zip(sets, tests, judged, adjusted, strict=True):
+    for own, test, p, p_holm in zip(sets, tests, judged, holm_adjusted(judged), strict=True):
         reason = ""
         if test is None:
             reason = "fewer than four items" if own.items < _LEAST else "the measurement part makes none of its tetrads vanish"

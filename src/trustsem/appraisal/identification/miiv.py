@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri
 from trustsem.appraisal.identification.equations import Estimated, estimate_equations
 from trustsem.appraisal.identification.reading import Reading, read_model
 from trustsem.appraisal.told import Told, records
-from trustsem.appraisal.verdicts import holm
+from trustsem.inference.multiplicity import holm_adjusted
 from trustsem.kernels.structure import Reals
 from trustsem.options import check_level
 
@@ -155,8 +155,6 @@ def _tests(reading: Reading, found: Estimated) -> pd.DataFrame:
     names = reading.model.blocks[0].variables
     results = found.results
     pvalue = np.array([np.nan if result is None else result.pvalue for result in results])
-    adjusted, tested = np.full(pvalue.size, np.nan), np.isfinite(pvalue)
-    adjusted[tested] = holm(pvalue[tested])
 
     def named(places: Sequence[int], between: str) -> str:
         return between.join(names[k] for k in places)
@@ -176,7 +174,7 @@ def _tests(reading: Reading, found: Estimated) -> pd.DataFrame:
             "sargan": values("statistic"),
             "df": [0 if own.problem else len(own.instruments) - len(own.causes) for own in found.equations],
             "pvalue": pvalue,
-            "p_holm": adjusted,
+            "p_holm": holm_adjusted(pvalue),
             "status": [own.problem or "estimated" for own in found.equations],
         }
     )

@@ -14,6 +14,7 @@ from trustsem.appraisal.told import Told
 from trustsem.appraisal.verdicts import holm, judge
 from trustsem.appraisal.withholding import require_appraisal
 from trustsem.errors import NotAvailableError
+from trustsem.inference.multiplicity import holm_adjusted
 from trustsem.kernels.structure import Reals
 from trustsem.options import choose
 
@@ -176,8 +177,7 @@ def _sargan(appraisal: Appraisal, found: ByMethod) -> Reals:
     if found.equations is None:
         return result
     pvalue = np.array([np.nan if own is None else own.pvalue for own in found.equations.results])
-    adjusted, tested = np.full(pvalue.size, np.nan), np.isfinite(pvalue)
-    adjusted[tested] = holm(pvalue[tested])
+    adjusted = holm_adjusted(pvalue)
     variables = appraisal.fit.model.blocks[0].variables
     by_effect = {variables[own.effect]: value for own, value in zip(found.equations.equations, adjusted.tolist(), strict=True)}
     names = {node.name: node.variable for node in appraisal.theory.nodes}
